@@ -1,0 +1,264 @@
+"""The fast layers are paddle.nn's: same parameters, same outputs, same gradients."""
+
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+
+from paddle_vae import layers
+
+TOLERANCE = 1e-4
+
+# class, in, out, kernel, stride, padding, height, width
+FAST = [
+    ("Conv2D", 1, 32, 4, 2, 1, 28, 28),  # L1
+    ("Conv2D", 2, 32, 4, 2, 1, 28, 28),  # L1 with labels
+    ("Conv2D", 32, 64, 4, 2, 1, 14, 14),
+    ("Conv2D", 3136, 2, 1, 1, 0, 1, 1),
+    ("Conv2D", 2, 1568, 1, 1, 0, 1, 1),
+    ("Conv2D", 32, 1, 3, 1, 1, 28, 28),
+    ("Conv2DTranspose", 32, 64, 4, 2, 1, 7, 7),
+    ("Conv2DTranspose", 64, 32, 4, 2, 1, 14, 14),
+    ("Conv2D", 1, 64, 4, 2, 1, 32, 32),  # L4
+    ("Conv2D", 64, 128, 4, 2, 1, 16, 16),
+    ("Conv2D", 128, 256, 4, 2, 1, 8, 8),
+    ("Conv2DTranspose", 256, 128, 4, 2, 1, 4, 4),
+    ("Conv2DTranspose", 128, 64, 4, 2, 1, 8, 8),
+    ("Conv2DTranspose", 64, 1, 4, 2, 1, 16, 16),
+    ("Conv2D", 3, 5, 4, 2, 1, 6, 10),  # colour, not square, as small as can be
+    ("Conv2DTranspose", 5, 3, 4, 2, 1, 3, 5),
+    ("Conv2D", 2, 3, 4, 2, 1, 2, 2),
+    ("Conv2DTranspose", 2, 3, 4, 2, 1, 1, 1),
+    ("Conv2D", 3, 1, 3, 1, 1, 1, 2),
+    ("Conv2D", 1, 1, 3, 1, 1, 5, 4),
+]
+LEFT_TO_PADDLE = [
+    ("Conv2D", 2, 3, 4, 2, 1, 7, 5),  # odd sizes
+    ("Conv2D", 2, 3, 3, 1, 1, 6, 6),
+    ("Conv2D", 2, 1, 3, 1, 0, 6, 6),
+    ("Conv2D", 2, 3, 1, 1, 0, 4, 4),
+    ("Conv2D", 2, 3, 4, 2, 0, 8, 8),
+    ("Conv2DTranspose", 2, 3, 3, 2, 1, 4, 4),
+    ("Conv2DTranspose", 2, 3, 4, 2, 0, 4, 4),
+]
+
+
+def twins(case, data_format, **keywords):
+    """One of our layers and one of paddle.nn's that hold the same weights."""
+    name, inputs, outputs, kernel, stride, padding, *_ = case
+    ours = getattr(layers, name)(
+        inputs, outputs, kernel, stride, padding, data_format=data_format, **keywords
+    )
+    theirs = getattr(nn, name)(inputs, outputs, kernel, stride, padding, **keywords)
+    if ours.bias is not None:
+        ours.bias.set_value(paddle.randn(ours.bias.shape))
+    theirs.set_state_dict(ours.state_dict())
+    return ours, theirs
+
+
+def to_format(array, data_format):
+    return array.transpose(0, 2, 3, 1) if data_format == "NHWC" else array
+
+
+def assert_close(ours, theirs, what):
+    assert ours.shape == theirs.shape, what
+    assert np.abs(ours - theirs).max() <= TOLERANCE * max(np.abs(theirs).max(), 1e-6), what
+
+
+def compare(case, data_format, batch, **keywords):
+    paddle.seed(1)
+    ours, theirs = twins(case, data_format, **keywords)
+    rng = np.random.default_rng(2)
+    image = rng.standard_normal((batch, case[1], *case[-2:]), dtype="float32")
+    x = paddle.to_tensor(to_format(image, data_format), stop_gradient=False)
+    x_theirs = paddle.to_tensor(image, stop_gradient=False)
+    y, y_theirs = ours(x), theirs(x_theirs)
+    assert_close(y.numpy(), to_format(y_theirs.numpy(), data_format), "output")
+    gradient = rng.standard_normal(y_theirs.shape, dtype="float32")
+    y.backward(paddle.to_tensor(to_format(gradient, data_format)))
+    y_theirs.backward(paddle.to_tensor(gradient))
+    assert_close(x.grad.numpy(), to_format(x_theirs.grad.numpy(), data_format), "input")
+    for parameter, parameter_theirs in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert_close(parameter.grad.numpy(), parameter_theirs.grad.numpy(), parameter.name)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("data_format", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("case", FAST + LEFT_TO_PADDLE, ids=str)
+def test_outputs_and_gradients_are_paddles(case, data_format, batch):
+    compare(case, data_format, batch)
+
+
+@pytest.mark.parametrize("case", FAST[:8], ids=str)
+def test_without_a_bias(case):
+    compare(case, "NHWC", 2, bias_attr=False)
+
+
+@pytest.mark.parametrize("case", FAST[:8], ids=str)
+def test_initial_weights_are_paddles(case):
+    name, inputs, outputs, kernel, stride, padding, *_ = case
+    state = []
+    for module in (layers, nn):
+        paddle.seed(3)
+        layer = getattr(module, name)(inputs, outputs, kernel, stride, padding)
+        state.append({key: value.numpy() for key, value in layer.state_dict().items()})
+    assert list(state[0]) == list(state[1]) == ["weight", "bias"]
+    for key in state[0]:
+        np.testing.assert_array_equal(state[0][key], state[1][key])
+
+
+@pytest.mark.parametrize("case", FAST, ids=str)
+def test_these_shapes_do_not_go_through_paddle(case, monkeypatch):
+    name, inputs, outputs, kernel, stride, padding, *size = case
+    layer = getattr(layers, name)(inputs, outputs, kernel, stride, padding)
+
+    def refuse(*_):
+        raise AssertionError("left to paddle.nn")
+
+    monkeypatch.setattr(getattr(nn, name), "forward", refuse)
+    layer(paddle.ones([2, inputs, *size]))
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [{"dilation": 2, "padding": 3}, {"groups": 2, "padding": 1}, {"padding": "SAME"},
+     {"padding": [1, 1, 1, 1]}, {"padding": 1, "padding_mode": "reflect"}],
+    ids=str,
+)  # fmt: skip
+def test_other_convolutions_are_paddles(keywords):
+    ours = layers.Conv2D(2, 4, 4, stride=2, **keywords)
+    theirs = nn.Conv2D(2, 4, 4, stride=2, **keywords)
+    theirs.set_state_dict(ours.state_dict())
+    image = paddle.randn([2, 2, 8, 8])
+    assert_close(ours(image).numpy(), theirs(image).numpy(), "output")
+
+
+@pytest.mark.parametrize("keywords", [{"output_padding": 1}, {"groups": 2}], ids=str)
+def test_other_transposed_convolutions_are_paddles(keywords):
+    ours = layers.Conv2DTranspose(2, 4, 4, stride=2, padding=1, **keywords)
+    theirs = nn.Conv2DTranspose(2, 4, 4, stride=2, padding=1, **keywords)
+    theirs.set_state_dict(ours.state_dict())
+    image = paddle.randn([2, 2, 5, 5])
+    assert_close(ours(image).numpy(), theirs(image).numpy(), "output")
+
+
+def test_output_size_is_paddles():
+    layer = layers.Conv2DTranspose(2, 4, 4, stride=2, padding=1)
+    assert layer(paddle.randn([1, 2, 5, 5]), output_size=[11, 11]).shape == [1, 4, 11, 11]
+
+
+@pytest.mark.parametrize("slope", [0.01, 0.1, 0.0])
+def test_leaky_relu_is_paddles(slope):
+    values = np.array([-3.0, -1e-20, 1e-20, 2.0], "float32")
+    results = []
+    for function in (layers.leaky_relu, nn.functional.leaky_relu):
+        x = paddle.to_tensor(values, stop_gradient=False)
+        y = function(x, slope)
+        (y * paddle.to_tensor([1.0, 2.0, 3.0, 4.0])).sum().backward()
+        results.append((y.numpy(), x.grad.numpy()))
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-6)
+
+
+def small_network(module, activation, data_format):
+    return (
+        module.Conv2D(1, 4, 4, 2, 1, data_format=data_format),
+        activation,
+        module.Conv2DTranspose(4, 3, 4, 2, 1, data_format=data_format),
+        nn.BatchNorm2D(3, data_format=data_format),
+        activation,
+        module.Conv2D(3, 1, 3, 1, 1, data_format=data_format),
+    )
+
+
+def test_a_network_trains_as_with_paddles_layers():
+    """Three steps of descent, through BatchNorm and activations, end at the same weights."""
+    image = np.random.default_rng(0).standard_normal((4, 1, 8, 8), dtype="float32")
+    ends = []
+    for module, activation, data_format in (
+        (layers, layers.leaky_relu, "NHWC"),
+        (nn, nn.functional.leaky_relu, "NCHW"),
+    ):
+        paddle.seed(5)
+        steps = small_network(module, activation, data_format)
+        network = nn.LayerList([step for step in steps if isinstance(step, nn.Layer)])
+        optimizer = paddle.optimizer.SGD(1e-3, parameters=network.parameters())
+        for _ in range(3):
+            target = h = paddle.to_tensor(to_format(image, data_format))
+            for step in steps:
+                h = step(h)
+            ((h - target) ** 2).sum().backward()
+            optimizer.step()
+            optimizer.clear_grad()
+        ends.append([parameter.numpy() for parameter in network.parameters()])
+    for ours, theirs in zip(*ends, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_gradients_by_paddle_grad_and_none_under_no_grad():
+    layer = layers.Conv2D(2, 3, 4, 2, 1)
+    x = paddle.randn([2, 2, 8, 8])
+    x.stop_gradient = False
+    dx, dw = paddle.grad(layer(x).sum(), [x, layer.weight])
+    assert dx.shape == x.shape and dw.shape == layer.weight.shape
+    assert layer.weight.grad is None
+    with paddle.no_grad():
+        assert layer(x).stop_gradient
+
+
+def test_an_input_that_needs_no_gradient_gets_none():
+    for layer in (layers.Conv2D(1, 3, 4, 2, 1), layers.Conv2DTranspose(1, 3, 4, 2, 1),
+                  layers.Conv2D(1, 1, 3, 1, 1)):  # fmt: skip
+        x = paddle.randn([2, 1, 8, 8])
+        layer(x).sum().backward()
+        assert x.grad is None and layer.weight.grad is not None
+
+
+def test_frozen_weights_still_pass_gradients_to_the_input():
+    for layer in (layers.Conv2D(1, 3, 4, 2, 1), layers.Conv2DTranspose(1, 3, 4, 2, 1),
+                  layers.Conv2D(1, 1, 3, 1, 1)):  # fmt: skip
+        for parameter in layer.parameters():
+            parameter.stop_gradient = True
+        x = paddle.randn([2, 1, 8, 8])
+        x.stop_gradient = False
+        layer(x).sum().backward()
+        assert x.grad is not None and layer.weight.grad is None
+
+
+def test_double_precision():
+    layer = layers.Conv2D(2, 3, 4, 2, 1)
+    layer.to(dtype="float64")
+    assert layer(paddle.randn([1, 2, 4, 4], "float64")).dtype == paddle.float64
+
+
+def test_same_input_same_bytes():
+    layer = layers.Conv2DTranspose(8, 4, 4, 2, 1)
+    x = paddle.randn([5, 8, 7, 7])
+    assert layer(x).numpy().tobytes() == layer(x).numpy().tobytes()
+
+
+def test_a_graph_that_is_dropped_is_freed():
+    """A forward pass without a backward one must not hold its memory (an output that its own
+    graph refers to would)."""
+    gone = []
+
+    class Probe(paddle.autograd.PyLayer):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.witness = Witness()
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, dy):
+            return dy
+
+    class Witness:
+        def __del__(self):
+            gone.append(True)
+
+    layer = layers.Conv2D(1, 1, 3, 1, 1)
+    x = paddle.ones([1, 1, 4, 4])
+    x.stop_gradient = False
+    y = layers.leaky_relu(layer(Probe.apply(x)))
+    assert not gone
+    del y
+    assert gone
