@@ -16,7 +16,6 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 import paddle
 
@@ -107,6 +106,8 @@ def build(source, target, name="mnist"):
             raise InputError(f"{file} is not the published {name} file: download it again")
     _checked(*arrays[:2], f"{files[0]} with {files[1].name}")
     _checked(*arrays[2:], f"{files[2]} with {files[3].name}")
+    import h5py  # here and not above: it takes 20 MB, and training needs none of it
+
     # Two defaults that differ between releases of h5py are fixed, so that the bytes do not.
     libver = ("earliest", "v110")
     fill = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -264,6 +265,8 @@ def _read_idx(path):
 
 
 def _read_h5(path, split):
+    import h5py
+
     with _explained(path, "make it again with `make data SOURCE=DIR`"), h5py.File(path) as h:
         images, labels = h[f"{split}_images"], h[f"{split}_labels"]
         if images.dtype != np.uint8 or labels.dtype != np.uint8 or images.size > MAX_PIXELS:
@@ -292,6 +295,8 @@ def _read_zip(path, split):
 
 def _read_mat(path, split, file=None):
     """L1's layout as h5py sees it: image [N, 1, W, H], pixels 0..1 or 0..255; label one-hot."""
+    import h5py
+
     _pick([path.name], split, path.parent)
     remedy = "it must be MATLAB v7.3 (save it with '-v7.3') and hold image and label"
     with _explained(path, remedy), h5py.File(file or path) as h:
