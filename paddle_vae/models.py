@@ -1,0 +1,163 @@
+"""The networks: an encoder, a decoder, and the two models that are made of such a pair.
+
+Architecture and parameter names are lesson L1's (two strided convolutions down, two transposed
+ones up; a fully connected layer is written as a 1x1 convolution), so weights saved there load here.
+Inside, images are [N, H, W, C], which is what makes the convolutions fast (layers.py says why).
+Introduced in notebooks 01 (autoencoder), 02 (VAE) and 05 (labels).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import paddle
+from paddle import nn
+from paddle.nn import functional as F
+
+from .data import LABELS
+from .errors import InputError
+from .layers import Conv2D, Conv2DTranspose, leaky_relu
+
+
+class Encoder(nn.Layer):
+    """q(z|x): image [N, 1, 28, 28] -> mean and logvar, each [N, latent_dim, 1, 1] (L1).
+
+    With conditional=True it also takes a one-hot label [N, 10, 1, 1]; with variational=False
+    it has no logvar head and returns the code alone.
+    """
+
+    def __init__(self, latent_dim=2, channel=32, conditional=False, variational=True):
+        super().__init__()
+        if conditional:
+            self.conv_label = Conv2D(LABELS, 28 * 28, 1)
+        halve = {"kernel_size": 4, "stride": 2, "padding": 1, "data_format": "NHWC"}
+        self.conv1 = Conv2D(1 + conditional, channel, **halve)
+        self.conv2 = Conv2D(channel, channel * 2, **halve)
+        self.conv_mean = Conv2D(channel * 2 * 7 * 7, latent_dim, 1)
+        if variational:
+            self.conv_logvar = Conv2D(channel * 2 * 7 * 7, latent_dim, 1)
+        self.latent_dim, self.conditional, self.variational = latent_dim, conditional, variational
+
+    def forward(self, image, label=None):
+        h = image.reshape([-1, 28, 28, 1])  # one channel may stand first or last
+        if self.conditional:
+            plane = self.conv_label(label).reshape([-1, 28, 28, 1])
+            h = paddle.concat([h, plane], axis=3)  # [N, 28, 28, 2]
+        h = leaky_relu(self.conv1(h))  # [N, 14, 14, 32]
+        h = leaky_relu(self.conv2(h))  # [N, 7, 7, 64]
+        h = h.transpose([0, 3, 1, 2]).reshape([h.shape[0], -1, 1, 1])  # [N, 3136, 1, 1]
+        mean = self.conv_mean(h)  # [N, latent_dim, 1, 1]
+        return (mean, self.conv_logvar(h)) if self.variational else mean
+
+
+class Decoder(nn.Layer):
+    """The mean of p(x|z): z [N, latent_dim, 1, 1] -> image [N, 1, 28, 28] in [-1, 1] (L1).
+
+    With conditional=True it also takes a one-hot label [N, 10, 1, 1].
+    """
+
+    def __init__(self, latent_dim=2, channel=32, conditional=False):
+        super().__init__()
+        self.conv1 = Conv2D(latent_dim + LABELS * conditional, channel * 7 * 7, 1)
+        double = {"kernel_size": 4, "stride": 2, "padding": 1, "data_format": "NHWC"}
+        self.conv2 = Conv2DTranspose(channel, channel * 2, **double)
+        self.conv3 = Conv2DTranspose(channel * 2, channel, **double)
+        self.conv4 = Conv2D(channel, 1, 3, padding=1, data_format="NHWC")
+        self.channel, self.conditional = channel, conditional
+
+    def forward(self, z, label=None):
+        h = paddle.concat([z, label], axis=1) if self.conditional else z  # [N, 2 or 12, 1, 1]
+        h = leaky_relu(self.conv1(h)).reshape([-1, self.channel, 7, 7])  # [N, 32, 7, 7]
+        h = leaky_relu(self.conv2(h.transpose([0, 2, 3, 1])))  # [N, 14, 14, 64]
+        h = leaky_relu(self.conv3(h))  # [N, 28, 28, 32]
+        return F.tanh(self.conv4(h)).reshape([-1, 1, 28, 28])
+
+
+class Output(NamedTuple):
+    """What a model makes of a batch; logvar is None for an autoencoder, whose mean is its code."""
+
+    image: paddle.Tensor  # [N, 1, H, W]
+    mean: paddle.Tensor  # [N, latent_dim]
+    logvar: paddle.Tensor | None  # [N, latent_dim]
+
+
+class Autoencoder(nn.Layer):
+    """Image -> code -> image; nothing is random (notebook 01)."""
+
+    def __init__(self, encoder=None, decoder=None):
+        super().__init__()
+        self.encoder = encoder or Encoder(variational=False)
+        self.decoder = decoder or Decoder()
+
+    def encode(self, image):
+        """Image [N, 1, H, W] -> code [N, latent_dim]."""
+        return self.encoder(image).flatten(1)
+
+    def decode(self, code):
+        """Code [N, latent_dim] -> image [N, 1, H, W]."""
+        return self.decoder(code.unsqueeze([2, 3]))
+
+    def forward(self, image, label=None):
+        code = self.encode(image)
+        return Output(self.decode(code), code, None)
+
+
+class VAE(nn.Layer):
+    """Variational autoencoder (Kingma and Welling 2013), with labels where its networks take them.
+
+    Labels are int64 [N] in 0..9; a conditional model needs them in every call (L1's model D).
+    """
+
+    def __init__(self, encoder=None, decoder=None):
+        super().__init__()
+        self.encoder = encoder or Encoder()
+        self.decoder = decoder or Decoder()
+
+    def encode(self, image, label=None):
+        """Image [N, 1, H, W] -> mean and logvar of q(z|x), each [N, latent_dim]."""
+        if self.encoder.conditional:
+            mean, logvar = self.encoder(image, one_hot(label, image.shape[0]))
+        else:
+            mean, logvar = self.encoder(image)
+        return mean.flatten(1), logvar.flatten(1)
+
+    def decode(self, z, label=None):
+        """z [N, latent_dim] -> mean image of p(x|z) [N, 1, H, W]."""
+        z = z.unsqueeze([2, 3])  # [N, latent_dim, 1, 1]
+        if self.decoder.conditional:
+            return self.decoder(z, one_hot(label, z.shape[0]))
+        return self.decoder(z)
+
+    def forward(self, image, label=None):
+        mean, logvar = self.encode(image, label)
+        return Output(self.decode(reparameterize(mean, logvar), label), mean, logvar)
+
+    @paddle.no_grad()
+    def sample(self, count, label=None):
+        """Decode `count` draws of z from N(0, I) -> images [count, 1, H, W].
+
+        label: a digit for all of them, or int [count]; only for a conditional model.
+        """
+        if label is not None and np.ndim(label) == 0:
+            label = np.full(count, label)
+        return self.decode(paddle.randn([count, self.encoder.latent_dim]), label)
+
+
+def reparameterize(mean, logvar):
+    """One draw of z from N(mean, exp(logvar)), differentiable in both (Kingma and Welling 2013)."""
+    noise = paddle.randn(mean.shape)
+    return noise * paddle.exp(0.5 * logvar) + mean
+
+
+def one_hot(label, count):
+    """Labels int [count] in 0..9 -> float32 [count, 10, 1, 1].
+
+    Raises InputError for a missing label, a wrong number of labels or one outside 0..9.
+    """
+    if label is None:
+        raise InputError("label is missing, and this model is conditional: give a digit 0..9 each")
+    label = np.asarray(label)
+    if label.shape != (count,):
+        raise InputError(f"label has shape {label.shape}: give one digit for each of the {count}")
+    if label.dtype.kind not in "iu" or label.min(initial=0) < 0 or label.max(initial=0) >= LABELS:
+        raise InputError("label holds something other than whole numbers 0..9: pass digits only")
+    return paddle.to_tensor(np.eye(LABELS, dtype="float32")[label]).unsqueeze([2, 3])

@@ -1,0 +1,75 @@
+"""The mathematics of the losses, against known answers."""
+
+import numpy as np
+import paddle
+import pytest
+from paddle.distribution import Normal, kl_divergence
+
+from paddle_vae import losses
+from paddle_vae.models import Output
+
+
+def tensor(values):
+    return paddle.to_tensor(np.asarray(values, "float32"))
+
+
+def test_kl_of_the_standard_normal_is_zero():
+    zero = paddle.zeros([3, 2])
+    np.testing.assert_array_equal(losses.kl_divergence(zero, zero).numpy(), np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    "mean, logvar, expected",
+    [
+        ([2.0], [0.0], 2.0),  # mean^2 / 2
+        ([1.0, 1.0], [0.0, 0.0], 1.0),  # dimensions add up
+        ([0.0], [np.log(4.0)], 0.5 * (4 - 1 - np.log(4.0))),
+    ],
+)
+def test_kl_known_values(mean, logvar, expected):
+    value = losses.kl_divergence(tensor([mean]), tensor([logvar]))
+    assert value.shape == [1]
+    assert value[0].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_kl_agrees_with_paddle_distribution():
+    rng = np.random.default_rng(0)
+    mean, logvar = tensor(rng.normal(size=(5, 3))), tensor(rng.normal(size=(5, 3)))
+    theirs = kl_divergence(Normal(mean, (0.5 * logvar).exp()), Normal(0.0, 1.0)).sum(1)
+    np.testing.assert_allclose(losses.kl_divergence(mean, logvar), theirs, rtol=1e-5)
+
+
+def test_kl_gradients():
+    mean, logvar = tensor([[0.5, -2.0]]), tensor([[0.3, -1.0]])
+    mean.stop_gradient = logvar.stop_gradient = False
+    losses.kl_divergence(mean, logvar).sum().backward()
+    np.testing.assert_allclose(mean.grad, mean, rtol=1e-6)  # d KL / d mean = mean
+    np.testing.assert_allclose(logvar.grad, 0.5 * (np.exp(logvar.numpy()) - 1), rtol=1e-5)
+
+
+def test_squared_error_sums_over_pixels():
+    error = losses.squared_error(paddle.ones([4, 1, 28, 28]), -paddle.ones([4, 1, 28, 28]))
+    np.testing.assert_array_equal(error.numpy(), np.full(4, 4.0 * 784, "float32"))
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, 0.1])
+def test_parts_add_up_and_are_means_over_the_batch(beta):
+    rng = np.random.default_rng(1)
+    image, target = tensor(rng.normal(size=(6, 1, 4, 4))), tensor(rng.normal(size=(6, 1, 4, 4)))
+    mean, logvar = tensor(rng.normal(size=(6, 2))), tensor(rng.normal(size=(6, 2)))
+    loss = losses.parts(Output(image, mean, logvar), target, beta=beta)
+    assert loss.reconstruction.item() == pytest.approx(
+        losses.squared_error(image, target).numpy().mean(), rel=1e-6
+    )
+    assert loss.kl.item() == pytest.approx(
+        losses.kl_divergence(mean, logvar).numpy().mean(), rel=1e-6
+    )
+    assert loss.total.item() == pytest.approx(
+        loss.reconstruction.item() + beta * loss.kl.item(), rel=1e-6
+    )
+
+
+def test_an_autoencoder_has_no_kl():
+    image = paddle.ones([2, 1, 4, 4])
+    loss = losses.parts(Output(image, paddle.ones([2, 2]), None), 0 * image)
+    assert (loss.total.item(), loss.kl.item()) == (16.0, 0.0)
