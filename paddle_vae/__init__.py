@@ -1,0 +1,34 @@
+"""Autoencoders and variational autoencoders in PaddlePaddle: the package of the course.
+
+`from paddle_vae import plots` brings the figures; they are not imported here, for their memory.
+"""
+
+from . import runtime
+
+runtime.tune()  # before Paddle is imported and does its first product
+
+# isort: split
+from . import data, layers, losses, metrics, models, recipes, training, weights  # noqa: E402
+from .data import Dataset  # noqa: E402
+from .errors import InputError  # noqa: E402
+from .models import VAE, Autoencoder, Decoder, Encoder  # noqa: E402
+from .training import fit  # noqa: E402
+
+__all__ = [
+    "VAE",
+    "Autoencoder",
+    "Dataset",
+    "Decoder",
+    "Encoder",
+    "InputError",
+    "data",
+    "fit",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "recipes",
+    "runtime",
+    "training",
+    "weights",
+]

@@ -1,0 +1,117 @@
+"""The form of the notebooks and of the lists that must agree. Their numbers are nbval's part."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import run_lesson
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+OPENING = ["What you will see", "What you need", "How long it takes"]
+CLOSING = ["What we saw", "Try it yourself", "Next"]
+MOST_LINES = 14  # of a code cell; mostly 3 to 6, at most about 12
+
+# What differs from machine to machine or from run to run.
+MACHINE = re.compile(
+    r"(?<![\w.])/(?:home|root|Users|tmp|usr|opt|work|mnt)/|[A-Z]:\\Users|\b0x[0-9a-f]{6,}"
+)
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS, "notebooks/ holds no .ipynb"
+
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def headings(source):
+    """The headings of a Markdown cell; a line in bold counts as one."""
+    return re.findall(r"^(?:#+ +|\*\*)(.+?)\**\s*$", source, flags=re.MULTILINE)
+
+
+@each_notebook
+def test_length(path):
+    appendix = path.name >= "10"
+    count = len(read(path).cells)
+    assert count <= 45 and (appendix or count >= 25), f"{count} cells, not 25 to 45"
+    assert path.stat().st_size < 2_000_000, "over 2 MB: fewer or smaller figures"
+
+
+@each_notebook
+def test_short_cells(path):
+    long = {
+        index: len(cell.source.splitlines())
+        for index, cell in enumerate(read(path).cells, start=1)
+        if cell.cell_type == "code" and len(cell.source.splitlines()) > MOST_LINES
+    }
+    assert not long, f"code cells of more than {MOST_LINES} lines, as cell: lines: {long}"
+
+
+@each_notebook
+def test_opening_and_closing(path):
+    cells = read(path).cells
+    assert cells[0].cell_type == "markdown", "the first cell is not Markdown"
+    assert cells[0].source.startswith("# "), "the first cell does not begin with a '# ' title"
+    found = [heading for heading in headings(cells[0].source) if heading in OPENING]
+    assert found == OPENING, f"the first cell needs the headings {OPENING}, in this order"
+    texts = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    last = re.findall(r"^## +(.+?)\s*$", texts, flags=re.MULTILINE)[-len(CLOSING) :]
+    assert last == CLOSING, f"the last sections are {last}, not {CLOSING}"
+
+
+@each_notebook
+def test_outputs_are_the_same_on_every_machine(path):
+    for index, cell in enumerate(read(path).cells, start=1):
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            text = output.get("text", "") + "".join(output.get("traceback", []))
+            text += "".join(str(data[kind]) for kind in data if kind.startswith("text/"))
+            found = MACHINE.search(text)
+            assert not found, f"cell {index} prints a path or an address: {found[0]}"
+
+
+@each_notebook
+def test_normalised(path):
+    """No stderr, no time stamps, no kernel of somebody's own: as `make notebooks` writes it."""
+    text = path.read_text(encoding="utf-8")
+    same = text == run_lesson.text_of(run_lesson.normalise(read(path)))
+    assert same, f"not as the tools write it. Run: make notebooks ONLY={path.name[:2]}"
+
+
+@each_notebook
+def test_formulas_convert(path):
+    """Every formula of the pages that `make lesson` writes becomes MathML."""
+    for index, cell in enumerate(read(path).cells, start=1):
+        if cell.cell_type == "markdown":
+            page = run_lesson.markdown(cell.source)
+            assert "<mi>&</mi>" not in page, f"cell {index}: an environment latex2mathml lacks"
+            assert run_lesson.FAILED not in page, f"cell {index}: a formula latex2mathml lacks"
+
+
+# ---- the lists of packages -------------------------------------------------
+
+
+def requirements(name):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_requirements_differ_only_in_paddle():
+    gpu, *rest = requirements("requirements.txt")
+    cpu, *rest_cpu = requirements("requirements-cpu.txt")
+    assert gpu == cpu.replace("paddlepaddle", "paddlepaddle-gpu")
+    assert rest == rest_cpu
+
+
+def test_package_asks_for_what_the_lesson_installs():
+    tomllib = pytest.importorskip("tomllib")  # Python 3.10 has none
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
+    assert set(asked) <= set(requirements("requirements.txt"))
