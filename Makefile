@@ -30,7 +30,7 @@ help:
 	@echo 'make train      train every recipe again, into data/weights/ (long)'
 	@echo 'make bench      compare the training speed with the alternatives'
 	@echo 'make data SOURCE=DIR'
-	@echo '                build the HDF5 files from the original ones in DIR'
+	@echo '                build data/mnist.h5 from the four original files in DIR'
 	@echo 'make notebooks [ONLY="02 05"]'
 	@echo '                run notebooks and save their outputs into them (for authors)'
 	@echo 'make format     put code and notebooks into the form that make test wants'
@@ -61,8 +61,9 @@ train: $(READY)
 	@$(RUN) -m paddle_vae train --all
 
 bench: $(READY)
-	@$(RUN) -m pip install --quiet -r requirements-bench.txt
+	@$(RUN) -m pip install -r requirements-bench.txt
 	@$(RUN) benchmarks/train_throughput.py
+	@$(RUN) benchmarks/figures.py
 
 data: source-given $(READY)
 	@$(RUN) -m paddle_vae data build --source "$(SOURCE)"
@@ -100,7 +101,13 @@ path = pathlib.Path(sysconfig.get_path("purelib"), "paddle_vae.pth")
 path.write_text(f"{pathlib.Path.cwd()}\n", encoding="utf-8")
 endef
 
-export WHICH_PADDLE ADD_CLONE
+# The package index has Paddle's GPU wheel for these only.
+define GPU_WHEEL
+import platform, sys
+sys.exit(sys.version_info >= (3, 13) or platform.machine() not in ("x86_64", "AMD64"))
+endef
+
+export WHICH_PADDLE ADD_CLONE GPU_WHEEL
 
 $(READY): requirements.txt requirements-cpu.txt
 	@if ! $(RUN) -m pip --version >/dev/null 2>&1; then \
@@ -111,8 +118,8 @@ $(READY): requirements.txt requirements-cpu.txt
 	    found="$$("$(PYTHON)" -c "$$WHICH_PADDLE")"; \
 	    "$(PYTHON)" -m venv $${found:+--system-site-packages} $(VENV); \
 	fi
-	@found="$$($(RUN) -c "$$WHICH_PADDLE")"; \
-	if [ -z "$$found" ] && nvidia-smi -L 2>/dev/null | grep -q '^GPU'; then found=gpu; fi; \
+	@set -eu -o pipefail; found="$$($(RUN) -c "$$WHICH_PADDLE")"; \
+	if [ -z "$$found" ] && nvidia-smi -L 2>/dev/null | grep -q '^GPU' && $(RUN) -c "$$GPU_WHEEL"; then found=gpu; fi; \
 	if [ "$$found" = gpu ]; then file=requirements.txt; else file=requirements-cpu.txt; fi; \
 	echo "Installing the packages of $$file (some hundred MB, minutes):"; \
 	$(RUN) -m pip install --disable-pip-version-check -r $$file | while read -r word name rest; do \

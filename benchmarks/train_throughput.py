@@ -20,6 +20,8 @@ import sys
 import time
 from pathlib import Path
 
+from tqdm import tqdm
+
 MFLOP_AN_IMAGE = 59.7  # forward and backward: 2 per multiply-add of every layer, three times
 CONTENDERS = ["paddle_nn", "paddle_vae", "torch_contiguous", "torch_channels_last"]
 PAUSE = 0.25  # seconds between turns: MKL's threads spin for 0.2 after their last product
@@ -76,14 +78,16 @@ def paddle_nn():
 
 
 def paddle_vae():
-    """The package as a learner uses it: paddle_vae.fit's own step."""
+    """The package as a learner uses it: the same calls as in paddle_vae.fit."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import paddle_vae as pv  # before paddle, so that its settings are in force
 
     import paddle  # isort: skip
 
     model, images = pv.VAE(), data_set()
-    adam = paddle.optimizer.Adam(1e-4, beta1=0.5, parameters=model.parameters())
+    adam = paddle.optimizer.Adam(
+        1e-4, beta1=0.5, parameters=model.parameters(), use_multi_tensor=True
+    )
 
     def step(rows):
         image = pv.data.scale(images[rows], (-1.0, 1.0))
@@ -218,6 +222,7 @@ def measure(names, sizes, rounds, steps):
     contenders = {name: Contender(name) for name in names}
     peak = Contender("sgemm")
     seconds = {name: {size: [] for size in sizes} for name in names}
+    bar = tqdm(total=len(sizes) * rounds, unit="round", desc="measuring")
     memory, products = {}, []
     try:
         for size in sorted(sizes, key=lambda size: size != 64):  # 64 first: its peak memory counts
@@ -231,7 +236,9 @@ def measure(names, sizes, rounds, steps):
                     if size == 64:
                         memory[name] = mb
                 products += peak.run(1, 3)[0]
+                bar.update()
     finally:
+        bar.close()
         for contender in [*contenders.values(), peak]:
             contender.close()
     speed = {

@@ -9,6 +9,7 @@ styles are inside them, and formulas are MathML, which browsers display by thems
 """
 
 import argparse
+import base64
 import html
 import os
 import re
@@ -59,6 +60,8 @@ def main(argv=None):
         if args.write:
             target = path
             path.write_text(text_of(notebook), encoding="utf-8")
+            for name, picture in pictures(notebook).items():
+                (NOTEBOOKS.parent / "docs" / name).write_bytes(picture)
         else:
             target = PAGES / f"{path.stem}.html"
             write_page(target, notebook)
@@ -174,6 +177,18 @@ def repeats(output):
 
 def text_of(notebook):
     return nbformat.writes(notebook).rstrip("\n") + "\n"
+
+
+def pictures(notebook):
+    """The README's pictures, from cells with a tag such as readme:plane.png -> {name: PNG}."""
+    return {
+        tag.removeprefix("readme:"): base64.b64decode(output.data["image/png"])
+        for cell in notebook.cells
+        for tag in cell.metadata.get("tags", [])
+        if tag.startswith("readme:")
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+    }
 
 
 # ---- pages -----------------------------------------------------------------

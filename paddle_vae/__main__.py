@@ -2,13 +2,12 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
 
-import paddle
-
-from . import data, models, plots, recipes, runtime, weights
+from . import data, models, recipes, runtime, training, weights
 from .errors import InputError
 
 
@@ -24,6 +23,10 @@ def list_recipes(_):
 def train(args):
     if args.all == (args.name is not None):
         raise InputError("train needs either the NAME of one recipe or --all")
+    folder = Path(args.out or data.folder() / "weights").absolute()
+    there = next(p for p in (folder, *folder.parents) if p.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise InputError(f"--out {folder} cannot be written: choose a folder that you can write")
     for name in recipes.RECIPES if args.all else [args.name]:
         recipe = recipes.get(name)
         seed = recipe.seed if args.seed is None else args.seed
@@ -76,6 +79,8 @@ def evaluate(args):
 
 
 def sample(args):
+    from . import plots  # here, since the other commands draw nothing
+
     recipe = recipes.get(args.name)
     model = recipes.load(args.name, args.weights)
     if not isinstance(model, models.VAE):
@@ -88,12 +93,14 @@ def sample(args):
         raise InputError(f"--label: {args.name} takes no label; leave it out or choose cvae_2d")
     if args.count < 1:
         raise InputError(f"--count is {args.count}: give at least 1")
+    if args.columns < 1:
+        raise InputError(f"--columns is {args.columns}: give at least 1")
     output = Path(args.output)
     if output.suffix.lower() != ".png":
         raise InputError(f"--output {output}: give a file name that ends in .png")
     if not output.parent.is_dir():
         raise InputError(f"--output {output}: its folder does not exist; make it first")
-    paddle.seed(args.seed)
+    training.seeded(args.seed)
     label = args.label
     if conditional and label is None:  # as in L1: one row for each digit
         label = [i * models.LABELS // args.count for i in range(args.count)]
@@ -154,11 +161,13 @@ def main(arguments=None):
     args = parser().parse_args(arguments)
     try:
         args.function(args)
-    except InputError as error:
+    except (InputError, FloatingPointError) as error:
         print(f"paddle_vae: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("paddle_vae: stopped; nothing was written", file=sys.stderr)
+        print(
+            "paddle_vae: stopped; nothing was written but what is reported above", file=sys.stderr
+        )
         return 130
     return 0
 

@@ -2,7 +2,7 @@
 
 Introduced in notebook 01. Four forms lead to the same Dataset: our HDF5 file, the four IDX files
 that MNIST and Fashion-MNIST are published as (plain or gzipped), the MATLAB v7.3 file of lesson L1,
-and a zip that holds such files.
+and a zip that holds the .mat file.
 """
 
 import contextlib
@@ -198,7 +198,8 @@ def replacing(path):
     except OSError as error:
         raise InputError(f"{path} cannot be written: choose a folder that you can write") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 @contextlib.contextmanager

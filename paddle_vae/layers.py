@@ -1,7 +1,7 @@
 """Conv2D and Conv2DTranspose: paddle.nn's results and parameters, at matrix-product speed on a CPU.
 
-Why they are fast. A processor multiplies two large matrices some ten times as fast as it runs
-Paddle's own loops for a strided convolution, so a convolution here is two steps only:
+Why they are fast. A processor multiplies two large matrices many times as fast as it runs Paddle's
+own loops for a strided convolution, so a convolution here is two steps only:
 
 1. *Gather.* Channels are the last axis ([N, H, W, C]), so a pixel is one contiguous row of C
    numbers, and a batch is a table of N*H*W rows. The pixels under the kernel, for every place
@@ -10,7 +10,7 @@ Paddle's own loops for a strided convolution, so a convolution here is two steps
 2. *Multiply.* One matrix product of the gathered rows with the kernel, written as a matrix.
 
 A transposed convolution is the backward pass of a convolution, and a convolution is the backward
-pass of a transposed one, so two functions (`_collect` and `_spread`) serve all four directions.
+pass of a transposed one, so two functions (`_patches` and `_spread`) serve all four directions.
 Notebook 10 draws this on a 6x6 image.
 """
 
@@ -39,11 +39,11 @@ def _row_numbers(count, height, width, rows, columns):
 
 
 @lru_cache(maxsize=32)
-def _patch_table(count, height, width, kernel, stride):
-    """For each output place of a convolution with padding 1: the k * k pixels under its kernel."""
-    first = np.arange(0, height + 3 - kernel, stride)[:, None, None, None] - 1
-    left = np.arange(0, width + 3 - kernel, stride)[None, :, None, None] - 1
-    step = np.arange(kernel)
+def _patch_table(count, height, width):
+    """For each place where the kernel stops (padding 1, stride 2): the 4x4 pixels under it."""
+    first = np.arange(-1, height - 1, 2)[:, None, None, None]
+    left = np.arange(-1, width - 1, 2)[None, :, None, None]
+    step = np.arange(4)
     return _row_numbers(
         count, height, width, first + step[None, None, :, None], left + step[None, None, None, :]
     )
@@ -86,10 +86,9 @@ def _gather(x, table):
     return paddle.gather(paddle.concat([_pixels(x), zeros]), table)
 
 
-def _patches(x, kernel, stride):
-    """[N, H, W, C] -> [N * h * w, k * k * C]: a row is all that one stop of the kernel sees."""
-    table = _patch_table(*x.shape[:3], kernel, stride)
-    return _gather(x, table).reshape([-1, kernel * kernel * x.shape[-1]])
+def _patches(x):
+    """[N, 2h, 2w, C] -> [N * h * w, 16 * C]: a row is all that one stop of the kernel sees."""
+    return _gather(x, _patch_table(*x.shape[:3])).reshape([-1, 16 * x.shape[-1]])
 
 
 def _as_matrix(weight):
@@ -151,7 +150,7 @@ class _Convolution:
 
     def forward(self, x, weight):
         count, height, width, channels = x.shape
-        patches = _patches(x, 4, 2)
+        patches = _patches(x)
         # patches are four times as large as x, which is kept anyway: gather wide ones again
         self.x, self.weight = x, weight
         self.patches = patches if channels == 1 else None
@@ -159,7 +158,7 @@ class _Convolution:
         return y.reshape([count, height // 2, width // 2, -1])
 
     def backward(self, dy, needs_dx):
-        patches = _patches(self.x, 4, 2) if self.patches is None else self.patches
+        patches = _patches(self.x) if self.patches is None else self.patches
         dw = _as_kernel(_sum_of_products(_pixels(dy), patches, len(dy)), self.weight)
         return _spread(dy, self.weight) if needs_dx else None, dw
 
@@ -172,7 +171,7 @@ class _TransposedConvolution:
         return _spread(x, weight)
 
     def backward(self, dy, needs_dx):
-        patches = _patches(dy, 4, 2)  # one gather serves both products
+        patches = _patches(dy)  # one gather serves both products
         dw = _as_kernel(_sum_of_products(_pixels(self.x), patches, len(dy)), self.weight)
         if not needs_dx:
             return None, dw

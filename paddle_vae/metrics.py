@@ -29,7 +29,7 @@ def evaluate(
 
 def nearest_distance(images, reference):
     """Distance of each image to the nearest reference image: root of the mean squared error over
-    pixels, in units of the pixel range; [N, ...] and [M, ...] -> [N].
+    pixels, in pixel values (black and white are 2 apart in [-1, 1]); [N, ...] and [M, ...] -> [N].
 
     0 means that the image is a copy of one in the reference.
     """

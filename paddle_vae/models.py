@@ -38,6 +38,8 @@ class Encoder(nn.Layer):
         self.latent_dim, self.conditional, self.variational = latent_dim, conditional, variational
 
     def forward(self, image, label=None):
+        if list(image.shape[1:]) != [1, 28, 28]:
+            raise InputError(f"image has shape {list(image.shape)}: give images [N, 1, 28, 28]")
         h = image.reshape([-1, 28, 28, 1])  # one channel may stand first or last
         if self.conditional:
             plane = self.conv_label(label).reshape([-1, 28, 28, 1])
@@ -87,6 +89,10 @@ class Autoencoder(nn.Layer):
         super().__init__()
         self.encoder = encoder or Encoder(variational=False)
         self.decoder = decoder or Decoder()
+        if getattr(self.encoder, "variational", False):
+            raise InputError(
+                "encoder has a logvar head: give Encoder(variational=False), or use VAE"
+            )
 
     def encode(self, image):
         """Image [N, 1, H, W] -> code [N, latent_dim]."""
@@ -111,6 +117,8 @@ class VAE(nn.Layer):
         super().__init__()
         self.encoder = encoder or Encoder()
         self.decoder = decoder or Decoder()
+        if not getattr(self.encoder, "variational", True):
+            raise InputError("encoder has no logvar head: leave out variational=False")
 
     def encode(self, image, label=None):
         """Image [N, 1, H, W] -> mean and logvar of q(z|x), each [N, latent_dim]."""
@@ -137,6 +145,8 @@ class VAE(nn.Layer):
 
         label: a digit for all of them, or int [count]; only for a conditional model.
         """
+        if label is not None and not self.decoder.conditional:
+            raise InputError("label is given, but this model takes none: leave it out")
         if label is not None and np.ndim(label) == 0:
             label = np.full(count, label)
         return self.decode(paddle.randn([count, self.encoder.latent_dim]), label)

@@ -10,14 +10,17 @@ import numpy as np
 import paddle
 from matplotlib import pyplot as plt
 
-INK = "#222222"
+from .data import replacing
+
 DIGITS = plt.get_cmap("tab10")
 
 
-def tile(images, rows, cols):
-    """Images [rows * cols, 1, H, W] -> one array [rows * H, cols * W], filled row by row."""
+def tile(images, rows, cols, background=-1.0):
+    """Images [N, 1, H, W] -> one array [rows * H, cols * W], filled row by row, then background."""
     images = np.asarray(images)
     height, width = images.shape[-2:]
+    missing = rows * cols - len(images)
+    images = np.concatenate([images, np.full((missing, 1, height, width), background)])
     return (
         images.reshape(rows, cols, height, width)
         .transpose(0, 2, 1, 3)  # [rows, H, cols, W]
@@ -32,13 +35,10 @@ def grid(images, cols=10, title=None, value_range=(-1.0, 1.0), ax=None, size=0.4
     """
     images = np.asarray(images)
     rows = -(-len(images) // cols)
-    missing = rows * cols - len(images)
-    if missing:
-        blank = np.full((missing, *images.shape[1:]), value_range[0], images.dtype)
-        images = np.concatenate([images, blank])
     if ax is None:
         ax = plt.subplots(figsize=(cols * size, rows * size + (0.3 if title else 0)))[1]
-    ax.imshow(tile(images, rows, cols), cmap="gray", vmin=value_range[0], vmax=value_range[1])
+    low, high = value_range
+    ax.imshow(tile(images, rows, cols, low), cmap="gray", vmin=low, vmax=high)
     ax.set_axis_off()
     if title:
         ax.set_title(title, fontsize=10)
@@ -76,7 +76,7 @@ def latent_map(decode, x, y, title=None, value_range=(-1.0, 1.0), ax=None):
     """Decode the plane of latents x [C] by y [R] into one picture with axes in z; returns the axes.
 
     decode: a function from z [N, 2] to images, such as model.decode. Evenly spaced latents get
-    ticks at their true positions; others (quantiles, say) one tick for each tenth column and row.
+    ticks at their true positions; others (quantiles, say) five ticks an axis, labelled in z.
     """
     images = np.asarray(decode(paddle.to_tensor(plane(x, y))))
     if ax is None:
@@ -99,27 +99,30 @@ def latent_map(decode, x, y, title=None, value_range=(-1.0, 1.0), ax=None):
     return ax
 
 
-def scatter_and_map(codes, labels, decode, count=20, value_range=(-1.0, 1.0), titles=None):
+def scatter_and_map(codes, labels, decode, count=20, value_range=(-1.0, 1.0), prior=False):
     """The scatter of codes and the decoded plane beside it, on the same axes (L1, figures 2 and 3).
 
-    The plane spans the range of the codes; returns the two axes.
+    The plane spans the range of the codes. prior=True adds a third axes: the plane over the
+    quantiles of N(0, I), where each picture stands for the same share of the draws.
     """
     codes = np.asarray(codes)
-    low, high = codes.min(0), codes.max(0)
-    titles = titles or ("where images go", "what comes back")
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
-    x, y = np.linspace(low[0], high[0], count), np.linspace(low[1], high[1], count)
-    latent_map(decode, x, y, titles[1], value_range, right)
-    right.set_aspect("auto")
-    scatter(codes, labels, titles[0], left, limits=(right.get_xlim(), right.get_ylim()))
-    left.set_aspect("auto")
-    return left, right
+    x, y = (
+        np.linspace(low, high, count) for low, high in zip(codes.min(0), codes.max(0), strict=True)
+    )
+    figure, axes = plt.subplots(1, 2 + prior, figsize=(11 + 5 * prior, 5), layout="constrained")
+    latent_map(decode, x, y, "what comes back", value_range, axes[1])
+    scatter(codes, labels, "where images go", axes[0], (axes[1].get_xlim(), axes[1].get_ylim()))
+    for ax in axes[:2]:
+        ax.set_aspect("auto")
+    if prior:
+        q = quantiles(count)
+        latent_map(decode, q, q, "equal steps of probability", value_range, axes[2])
+    return axes
 
 
 def save_grid(images, path, cols=10, value_range=(-1.0, 1.0)):
     """Write images [N, 1, H, W] as one grey PNG, a pixel a pixel."""
-    images = np.asarray(images)
-    rows = -(-len(images) // cols)
-    blank = np.full((rows * cols - len(images), *images.shape[1:]), value_range[0], images.dtype)
-    picture = tile(np.concatenate([images, blank]), rows, cols)
-    plt.imsave(path, picture, cmap="gray", vmin=value_range[0], vmax=value_range[1], format="png")
+    low, high = value_range
+    picture = tile(images, -(-len(images) // cols), cols, low)
+    with replacing(path) as temporary:
+        plt.imsave(temporary, picture, cmap="gray", vmin=low, vmax=high, format="png")

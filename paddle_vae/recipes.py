@@ -32,7 +32,7 @@ class Recipe:
 
     @property
     def objective(self):
-        """The keyword arguments that losses, fit and evaluate share."""
+        """The keyword arguments that fit and evaluate share."""
         return {
             "reconstruction": self.reconstruction,
             "beta": self.beta,
@@ -56,7 +56,7 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("ae_2d", "autoencoder, 2-D code (notebook 01)", _autoencoder, epochs=10),
-        Recipe("vae_2d", "L1's VAE, 2-D latent (notebook 02)", _vae),
+        Recipe("vae_2d", "L1's VAE, 2-D latent (notebook 02)", _vae, epochs=25),
         Recipe("cvae_2d", "L1's conditional VAE, 2-D latent (notebook 05)", _conditional_vae),
     )
 }
@@ -72,7 +72,7 @@ def get(name):
 def build(name, seed=None):
     """A recipe's untrained model; the seed fixes its initial weights."""
     recipe = get(name)
-    paddle.seed(recipe.seed if seed is None else seed)
+    training.seeded(recipe.seed if seed is None else seed)
     return recipe.build()
 
 
@@ -108,7 +108,10 @@ def weights_path(name, folder=None):
 def save(name, model, folder=None, **metadata):
     """Write a trained model's weights with what is known about them -> the file's path."""
     path = weights_path(name, folder)
-    os.makedirs(path.parent, exist_ok=True)
+    try:
+        os.makedirs(path.parent, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path.parent} cannot be made: choose another folder") from error
     weights.save(model, path, {key: str(value) for key, value in metadata.items()})
     return path
 

@@ -3,7 +3,7 @@
 `tune()` runs once, when the package is imported, and before Paddle is imported wherever the user's
 program allows it. Each setting is made only where it helps, and never over one that the user made.
 The environment variable PADDLE_VAE_TUNE=0 turns everything off; `python -m paddle_vae info` prints
-what was set, what was not, and why. Measured effects are in benchmarks/ and in notebook 10.
+what was set, what was not, and why; `make bench` measures the effect of all together.
 """
 
 import ctypes
@@ -40,14 +40,28 @@ def tune():
     # Paddle sets OMP_NUM_THREADS to 1 when it is imported: look before that at what the user set
     user = dict(os.environ)
     late = "paddle" in sys.modules
-    if late and user.get("OMP_NUM_THREADS") == "1":
-        del user["OMP_NUM_THREADS"]
+    if late and not _at_start("OMP_NUM_THREADS"):
+        user.pop("OMP_NUM_THREADS", None)
     _choose_kernels(user, late)
     import paddle  # after the variables that it, or MKL, reads while it starts
 
     _set_threads(user, paddle)
     _keep_memory(user)
-    _copy_transposes(user, paddle)
+    _copy_transposes(user, paddle, late)
+    # MKL reads its variable at its first product: make one. Then take our variables and Paddle's
+    # out of the environment, so that a child process does not mistake them for the user's.
+    paddle.matmul(paddle.ones([2, 2]), paddle.ones([2, 2]))
+    for name in {"MKL_DEBUG_CPU_TYPE", "OMP_NUM_THREADS"} - user.keys():
+        os.environ.pop(name, None)
+
+
+def _at_start(name):
+    """Whether this process began with the variable, so that the user set it; assumed where unknown
+    only if it is not the 1 that Paddle sets."""
+    try:
+        return f"\0{name}=".encode() in b"\0" + Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return os.environ.get(name) != "1"
 
 
 def _choose_kernels(user, late):
@@ -134,16 +148,17 @@ def _keep_memory(user):
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         _settings.append((name, None, "only for Linux with glibc"))
         return
-    trim_threshold, mmap_threshold, gigabyte = -1, -3, 1 << 30  # from malloc.h
+    trim_threshold, mmap_threshold, mmap_max, gigabyte = -1, -3, -4, 1 << 30  # from malloc.h
     libc = ctypes.CDLL(None)
-    done = libc.mallopt(mmap_threshold, gigabyte) and libc.mallopt(trim_threshold, gigabyte)
-    if done:
+    # older glibc refuses a threshold over 32 MiB; there, let no block be mapped by itself at all
+    kept = libc.mallopt(mmap_threshold, gigabyte) or libc.mallopt(mmap_max, 0)
+    if kept and libc.mallopt(trim_threshold, gigabyte):
         _settings.append((name, "1 GiB", "keep freed blocks instead of giving them back each time"))
     else:
         _settings.append((name, None, "this C library refused"))
 
 
-def _copy_transposes(user, paddle):
+def _copy_transposes(user, paddle, late):
     """Switch Paddle's views off: a transposed view, read by the next operation, takes 30 times as
     long as a transposed copy."""
     name = "FLAGS_use_stride_kernel"
@@ -157,4 +172,7 @@ def _copy_transposes(user, paddle):
         except ValueError:
             _settings.append((name, None, "this Paddle does not have it"))
             return
-        _settings.append((name, False, "copy when transposing: reading a view is far slower"))
+        reason = "copy when transposing: reading a view is far slower"
+        if late:
+            reason += " (views made before this import no longer work)"
+        _settings.append((name, False, reason))

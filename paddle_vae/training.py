@@ -39,6 +39,18 @@ class History:
         return ax
 
 
+def seeded(seed):
+    """Seed Paddle (initial weights, noise), and return a numpy Generator (shuffling) of that seed.
+
+    Raises InputError for anything but a whole number from 0 to 2^32 - 1.
+    """
+    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise InputError(f"seed is {seed}: give a whole number from 0 to 2^32 - 1")
+    paddle.seed(int(seed))
+    return np.random.default_rng(seed)
+
+
+@paddle.enable_grad()
 def fit(
     model,
     dataset,
@@ -59,18 +71,17 @@ def fit(
 
     dataset, test: data.Dataset. learning_rate: the peak of a one-cycle schedule (Smith 2018) that
     rises for the first 30 % of the batches and falls to almost nothing, or, with one_cycle=False,
-    a constant. seed fixes shuffling and noise; initial weights are the model's own.
-    Raises InputError for an empty dataset, epochs < 1 or batch_size < 1, and FloatingPointError
-    where the loss stops being a number.
+    a constant. seed fixes shuffling and noise; initial weights are the model's own. The model is
+    left in eval mode.
+    Raises InputError for an empty dataset, epochs or batch_size < 1 and a bad seed, and
+    FloatingPointError where the loss stops being a number.
     """
-    if epochs < 1:
-        raise InputError(f"epochs is {epochs}: give at least 1")
-    if batch_size < 1:
-        raise InputError(f"batch_size is {batch_size}: give at least 1")
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise InputError(f"{name} is {value}: give a whole number of at least 1")
     if len(dataset.images) == 0:
         raise InputError("dataset is empty: give at least one image")
-    paddle.seed(seed)
-    rng = np.random.default_rng(seed)
+    rng = seeded(seed)
     batches_per_epoch = -(-len(dataset.images) // batch_size)
     rate = learning_rate
     if one_cycle:
@@ -96,7 +107,9 @@ def fit(
                 bar.set_postfix_str("loss {:.1f} = {:.1f} + KL {:.2f}".format(*steps[-1]), False)
                 bar.update()
             if not np.isfinite(steps[-1][0]):
-                raise FloatingPointError(f"the loss is {steps[-1][0]} after epoch {epoch + 1}")
+                raise FloatingPointError(
+                    f"the loss is {steps[-1][0]} after epoch {epoch + 1}: lower the learning rate"
+                )
             if test is not None:
                 tests.append(metrics.evaluate(model, test, reconstruction, beta, value_range, seed))
     model.eval()

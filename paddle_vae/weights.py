@@ -112,7 +112,7 @@ def read_pdparams(path):
 
 def _require_file(path):
     if not Path(path).is_file():
-        raise InputError(f"{path} does not exist: train, or give the path of a weights file")
+        raise InputError(f"{path} is no file: train, or give the path of a weights file")
     if Path(path).stat().st_size > MAX_BYTES:
         raise InputError(f"{path} is larger than 2 GB: give the weights file of one model")
 

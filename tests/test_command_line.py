@@ -51,6 +51,9 @@ BAD = {
     "not a PNG": (("sample", "vae_2d", "--output", "{tmp}/a.txt"), "--output"),
     "count 0": (("sample", "vae_2d", *PNG, "--count", 0), "--count"),
     "epochs 0": (("train", "vae_2d", "--epochs", 0, "--out", "{tmp}/out"), "epochs"),
+    "seed -1": (("train", "vae_2d", "--seed", -1, "--out", "{tmp}/out"), "seed"),
+    "columns 0": (("sample", "vae_2d", *PNG, "--columns", 0), "--columns"),
+    "out is a file": (("train", "vae_2d", "--out", "{tmp}/ae_2d.safetensors"), "--out"),
     "train nothing": (("train",), "--all"),
     "no data there": (("data", "build", "--source", "{tmp}", "--target", "{tmp}/x.h5"), "idx"),
 }

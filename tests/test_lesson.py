@@ -95,6 +95,17 @@ def test_formulas_convert(path):
             assert run_lesson.FAILED not in page, f"cell {index}: a formula latex2mathml lacks"
 
 
+def test_the_readmes_pictures_are_the_notebooks():
+    found = {}
+    for path in NOTEBOOKS:
+        found |= run_lesson.pictures(read(path))
+    shown = re.findall(r"!\[.*?\]\(docs/(.*?)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(shown) >= 3
+    assert set(shown) == set(found) == {path.name for path in (ROOT / "docs").iterdir()}
+    for name, picture in found.items():
+        assert (ROOT / "docs" / name).read_bytes() == picture, f"docs/{name} is not current"
+
+
 # ---- the lists of packages -------------------------------------------------
 
 
@@ -113,5 +124,4 @@ def test_requirements_differ_only_in_paddle():
 def test_package_asks_for_what_the_lesson_installs():
     tomllib = pytest.importorskip("tomllib")  # Python 3.10 has none
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    asked = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
-    assert set(asked) <= set(requirements("requirements.txt"))
+    assert set(project["dependencies"]) <= set(requirements("requirements.txt"))

@@ -104,6 +104,17 @@ def test_a_wrong_label_is_an_input_error(label):
         conditional_vae()(paddle.zeros([2, 1, 28, 28]), label)
 
 
+def test_other_misfits_are_input_errors():
+    for wrong in (
+        lambda: VAE()(paddle.zeros([49, 1, 32, 32])),
+        lambda: VAE().sample(2, 7),
+        lambda: Autoencoder(Encoder()),
+        lambda: VAE(Encoder(variational=False)),
+    ):
+        with pytest.raises(InputError):
+            wrong()
+
+
 def test_the_same_seed_gives_the_same_model():
     models = []
     for _ in range(2):
