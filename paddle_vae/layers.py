@@ -218,15 +218,20 @@ class _ConvolutionToOne:
         return dx.reshape(self.x.shape), dw
 
 
+# paddle.grad may ask for the gradients of some inputs only. Paddle's PyLayer then refuses the
+# others unless its inputs come as one list, which Paddle 2 does not follow: there, one by one.
+AS_LIST = not paddle.__version__.startswith("2.")
+
+
 class _Apply(PyLayer):
     """Makes a form part of Paddle's graph: runs it forward, adds the bias, runs it backward.
 
-    wanted: the inputs whose gradients are asked for. They come as one list because Paddle accepts
-    gradients that it does not need only there (paddle.grad asks for some of them).
+    wanted: the inputs whose gradients are asked for.
     """
 
     @staticmethod
-    def forward(ctx, wanted, form, inputs):
+    def forward(ctx, form, inputs, *wanted):
+        wanted = wanted[0] if AS_LIST else wanted
         x, weight, bias = inputs()
         ctx.form, ctx.wanted = form, [any(t is w for w in wanted) for t in (x, weight, bias)]
         return _add_bias(form.forward(x, weight), bias)
@@ -235,7 +240,8 @@ class _Apply(PyLayer):
     def backward(ctx, dy):
         dx, dw = ctx.form.backward(dy, ctx.wanted[0])
         gradients = dx, dw, _bias_gradient(dy)
-        return [g for g, wanted in zip(gradients, ctx.wanted, strict=True) if wanted]
+        found = [g for g, wanted in zip(gradients, ctx.wanted, strict=True) if wanted]
+        return found if AS_LIST else tuple(found)
 
 
 class _LeakyReLU(PyLayer):
@@ -297,7 +303,8 @@ def _run(form, layer, x):
     x = x if channels_last else x.transpose([0, 2, 3, 1])
     inputs = x, layer.weight, layer.bias
     wanted = [t for t in inputs if t is not None and not t.stop_gradient]
-    y = _Apply.apply(wanted, form, lambda: inputs)  # behind a function: no inputs of the graph
+    wanted = [wanted] if AS_LIST else wanted
+    y = _Apply.apply(form, lambda: inputs, *wanted)  # behind a function: no inputs of the graph
     return y if channels_last else y.transpose([0, 3, 1, 2])
 
 

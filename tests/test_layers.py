@@ -194,6 +194,7 @@ def test_a_network_trains_as_with_paddles_layers():
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
+@pytest.mark.skipif(not layers.AS_LIST, reason="Paddle 2's PyLayer wants all gradients or none")
 def test_gradients_by_paddle_grad_and_none_under_no_grad():
     layer = layers.Conv2D(2, 3, 4, 2, 1)
     x = paddle.randn([2, 2, 8, 8])
