@@ -221,10 +221,6 @@ def markdown(source, **options):
     return MarkdownWithMath(renderer=renderer).render(source)
 
 
-def inline(source):
-    return re.sub(r"</?p>", "", markdown(source)).strip()
-
-
 def write_page(path, notebook):
     exporter = HTMLExporter(
         # The lab page without the scripts that it would load from the network. The style is
@@ -259,7 +255,7 @@ def first_paragraph(notebook):
 
 def write_index(path, done):
     rows = "\n".join(
-        f'<li><a href="{name}.html">{inline(title(notebook))}</a> '
+        f'<li><a href="{name}.html">{html.escape(title(notebook))}</a> '
         f"<small>{seconds:.0f} s</small>{markdown(first_paragraph(notebook))}</li>"
         for name, notebook, seconds in done
     )
