@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import data, models, recipes, runtime, training, weights
+from . import data, metrics, models, recipes, runtime, training, weights
 from .errors import InputError
 
 
@@ -58,14 +58,15 @@ def evaluate(args):
     path = recipes.weights_path(args.name, args.weights)
     model = recipes.build(args.name)
     trained = weights.load(model, path)
-    loss = recipes.evaluate(args.name, model)
+    test = data.load(recipe.source, "test")
+    loss = metrics.evaluate(model, test, **recipe.objective)
     result = {
         "recipe": args.name,
         "loss": loss.total,
         "reconstruction": loss.reconstruction,
         "kl": loss.kl,
         "beta": recipe.beta,
-        "images": len(data.load(recipe.source, "test").images),
+        "images": len(test.images),
         "weights": path.name,
         "trained": trained,
     }

@@ -22,7 +22,8 @@ def evaluate(
     for image, label in data.batches(dataset, 500, value_range):
         loss = losses.parts(model(image, label), image, reconstruction, beta)
         total += [part.item() * len(image) for part in loss]
-    model.train() if was_training else model.eval()
+    if was_training:
+        model.train()
     paddle.set_rng_state(state)
     return losses.Loss(*(total / len(dataset.images)).tolist())
 

@@ -1,7 +1,7 @@
 """Figures: image grids, scatters of codes, maps of the latent plane.
 
-A grid is one image in one axes. Drawing one axes for every digit, as lesson L1 does, costs 100
-times as long for the same picture.
+A grid is one image in one axes. Drawing one axes for every digit, as lesson L1 does, takes
+some twenty times as long for the same picture (benchmarks/figures.py).
 """
 
 from statistics import NormalDist

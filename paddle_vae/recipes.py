@@ -1,6 +1,6 @@
 """The table of named experiments: architecture, data, loss, schedule, seed.
 
-`python -m paddle_vae train NAME` runs a row, and the weights it makes are the shipped ones.
+`python -m paddle_vae train NAME` runs a row; data/README.md says how the shipped weights were made.
 """
 
 import os
@@ -40,14 +40,6 @@ class Recipe:
         }
 
 
-def _autoencoder():
-    return models.Autoencoder(models.Encoder(variational=False), models.Decoder())
-
-
-def _vae():
-    return models.VAE(models.Encoder(), models.Decoder())
-
-
 def _conditional_vae():
     return models.VAE(models.Encoder(conditional=True), models.Decoder(conditional=True))
 
@@ -55,8 +47,8 @@ def _conditional_vae():
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("ae_2d", "autoencoder, 2-D code (notebook 01)", _autoencoder, epochs=10),
-        Recipe("vae_2d", "L1's VAE, 2-D latent (notebook 02)", _vae, epochs=25),
+        Recipe("ae_2d", "autoencoder, 2-D code (notebook 01)", models.Autoencoder, epochs=10),
+        Recipe("vae_2d", "L1's VAE, 2-D latent (notebook 02)", models.VAE, epochs=25),
         Recipe("cvae_2d", "L1's conditional VAE, 2-D latent (notebook 05)", _conditional_vae),
     )
 }

@@ -56,8 +56,8 @@ def tune():
 
 
 def _at_start(name):
-    """Whether this process began with the variable, so that the user set it; assumed where unknown
-    only if it is not the 1 that Paddle sets."""
+    """Whether the user set the variable: on Linux, whether this process began with it; elsewhere,
+    whether it is other than the 1 that Paddle sets."""
     try:
         return f"\0{name}=".encode() in b"\0" + Path("/proc/self/environ").read_bytes()
     except OSError:

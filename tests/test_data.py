@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 import paddle
 import pytest
+from refusal import refused
 
 from paddle_vae import data
-from paddle_vae.errors import InputError
 
 SIZES = {"train": 23, "test": 11}
 PREFIX = {"train": "train", "test": "t10k"}
@@ -65,17 +65,6 @@ def same(found, split="train"):
     np.testing.assert_array_equal(found.images, images)
     np.testing.assert_array_equal(found.labels, labels)
     return True
-
-
-def refused(call, *words):
-    """The call ends in an InputError of one sentence that holds these words."""
-    with pytest.raises(InputError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message and ": " in message, message
-    for word in words:
-        assert str(word) in message, message
-    return message
 
 
 @pytest.fixture

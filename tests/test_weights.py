@@ -14,6 +14,7 @@ import paddle
 import pytest
 from paddle import nn
 from paddle.nn import functional as F
+from refusal import refused
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -67,16 +68,6 @@ def content(model):
 
 def equal(one, two):
     return one.keys() == two.keys() and all(np.array_equal(one[k], two[k]) for k in one)
-
-
-def refused(call, *words):
-    """The call ends in an InputError of one sentence that holds these words."""
-    with pytest.raises(InputError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message and ": " in message, message
-    for word in words:
-        assert str(word) in message, message
 
 
 # safetensors
