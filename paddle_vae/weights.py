@@ -1,4 +1,4 @@
-"""Save and load weights; nothing here can run code from a file. Introduced in notebook 02.
+"""Save and load weights; nothing here can run code from a file.
 
 Ours are safetensors files. Lesson L1's are pickles, which Python's own reader obeys like a
 program; `read_pdparams` follows only the few instructions that describe arrays and dictionaries.
