@@ -33,16 +33,23 @@ def train(args):
         epochs = recipe.epochs if args.epochs is None else args.epochs
         print(f"{name}: {recipe.summary}, {epochs} epochs, seed {seed}")
         start = time.perf_counter()
-        model, _ = recipes.train(name, epochs, seed)
+        known = {"recipe": name, "seed": seed}
+
+        def keep(model, history, name=name, known=known):
+            epoch = len(history.epochs)
+            if epoch in recipes.get(name).checkpoints:
+                recipes.save(name, model, args.out, epoch, epochs=epoch, **known)
+
+        model, history = recipes.train(name, epochs, seed, callbacks=[keep])
         seconds = time.perf_counter() - start
         loss = recipes.evaluate(name, model)
         path = recipes.save(
             name,
             model,
             args.out,
-            recipe=name,
+            history=history,
             epochs=epochs,
-            seed=seed,
+            **known,
             loss=f"{loss.total:.4f}",
             reconstruction=f"{loss.reconstruction:.4f}",
             kl=f"{loss.kl:.4f}",
@@ -58,7 +65,7 @@ def evaluate(args):
     path = recipes.weights_path(args.name, args.weights)
     model = recipes.build(args.name)
     trained = weights.load(model, path)
-    test = data.load(recipe.source, "test")
+    test = recipe.dataset("test")
     loss = metrics.evaluate(model, test, **recipe.objective)
     result = {
         "recipe": args.name,
@@ -68,7 +75,7 @@ def evaluate(args):
         "beta": recipe.beta,
         "images": len(test.images),
         "weights": path.name,
-        "trained": trained,
+        "trained": {key: value for key, value in trained.items() if key != "curve"},
     }
     if args.json:
         print(json.dumps(result))

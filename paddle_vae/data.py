@@ -149,10 +149,18 @@ def scale(images, value_range=(-1.0, 1.0)):
     return paddle.to_tensor(pixels)
 
 
-def batches(dataset, batch_size, value_range=(-1.0, 1.0), rng=None):
+def pad(dataset, width):
+    """The dataset with `width` rows and columns of background around each image (L4: 28 -> 32)."""
+    border = (width, width)
+    return dataset._replace(images=np.pad(dataset.images, ((0, 0), (0, 0), border, border)))
+
+
+def batches(dataset, batch_size, value_range=(-1.0, 1.0), rng=None, binarize=False):
     """Yield (image float32 [B, 1, H, W] in value_range, label int64 [B]), the last B maybe smaller.
 
-    rng: a numpy Generator that shuffles; None keeps the order.
+    rng: a numpy Generator that shuffles; None keeps the order. binarize: every pixel is drawn anew,
+    high with a probability of its grey value and else low, from Paddle's random state (dynamic
+    binarization: Salakhutdinov and Murray 2008).
     Raises InputError for a batch size below 1, unequal lengths, and as `scale` does.
     """
     images, labels = dataset
@@ -164,7 +172,12 @@ def batches(dataset, batch_size, value_range=(-1.0, 1.0), rng=None):
     for start in range(0, len(images), int(batch_size)):
         rows = slice(start, start + int(batch_size))
         rows = rows if order is None else order[rows]
-        yield scale(images[rows], value_range), paddle.to_tensor(labels[rows])
+        if binarize:
+            low, high = value_range
+            image = paddle.bernoulli(scale(images[rows], (0, 1))) * (high - low) + low
+        else:
+            image = scale(images[rows], value_range)
+        yield image, paddle.to_tensor(labels[rows])
 
 
 def looks_transposed(images, labels):

@@ -8,6 +8,7 @@ Introduced in notebook 02.
 from typing import NamedTuple
 
 import paddle
+from paddle.nn import functional as F
 
 
 class Loss(NamedTuple):
@@ -24,6 +25,17 @@ def squared_error(image, target):
     Up to a constant it is -log p(x|z) of a Gaussian with variance 1/2.
     """
     return (image - target).square().flatten(1).sum(1)
+
+
+def binary_cross_entropy(logits, target):
+    """Sum over the pixels of each image of the cross-entropy between target in [0, 1] and
+    sigmoid(logits), in nats, [N, ...] -> [N] (L3, L5).
+
+    For targets 0 and 1 it is -log p(x|z) of a Bernoulli. For grey targets it is no likelihood, and
+    its lowest value is the entropy of the pixels, not 0 (notebook 06).
+    """
+    # -t log s(x) - (1 - t) log(1 - s(x)) with s the sigmoid; finite for logits of any size
+    return (F.softplus(logits) - logits * target).flatten(1).sum(1)
 
 
 def kl_divergence(mean, logvar):

@@ -8,7 +8,13 @@ from . import data, losses
 
 @paddle.no_grad()
 def evaluate(
-    model, dataset, reconstruction=losses.squared_error, beta=1.0, value_range=(-1.0, 1.0), seed=0
+    model,
+    dataset,
+    reconstruction=losses.squared_error,
+    beta=1.0,
+    value_range=(-1.0, 1.0),
+    binarize=False,
+    seed=0,
 ):
     """Mean loss in parts over all images of the dataset, as floats; one noise draw per image.
 
@@ -19,7 +25,7 @@ def evaluate(
     was_training = model.training
     model.eval()
     total = np.zeros(3)
-    for image, label in data.batches(dataset, 500, value_range):
+    for image, label in data.batches(dataset, 500, value_range, binarize=binarize):
         loss = losses.parts(model(image, label), image, reconstruction, beta)
         total += [part.item() * len(image) for part in loss]
     if was_training:

@@ -1,11 +1,13 @@
-"""The networks: an encoder, a decoder, and the two models that are made of such a pair.
+"""The networks: encoders, decoders, and the two models that are made of such a pair.
 
-Architecture and parameter names are lesson L1's (two strided convolutions down, two transposed
-ones up; a fully connected layer is written as a 1x1 convolution), so weights saved there load here.
+Encoder and Decoder are lesson L1's, parameter names included (two strided convolutions down, two
+transposed ones up; a fully connected layer is written as a 1x1 convolution), so weights saved there
+load here. MLPEncoder and MLPDecoder are those of L2, L3 and L5; ConvEncoder and ConvDecoder L4's.
 Inside, images are [N, H, W, C], which is what makes the convolutions fast (layers.py says why).
-Introduced in notebooks 01 (autoencoder), 02 (VAE) and 05 (labels).
+Introduced in notebooks 01 (autoencoder), 02 (VAE), 05 (labels), 06 (MLP) and 07 (batch norm).
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +59,8 @@ class Decoder(nn.Layer):
     With conditional=True it also takes a one-hot label [N, 10, 1, 1].
     """
 
+    logits = False  # what it puts out is the image itself
+
     def __init__(self, latent_dim=2, channel=32, conditional=False):
         super().__init__()
         self.conv1 = Conv2D(latent_dim + LABELS * conditional, channel * 7 * 7, 1)
@@ -74,10 +78,105 @@ class Decoder(nn.Layer):
         return F.tanh(self.conv4(h)).reshape([-1, 1, 28, 28])
 
 
+class MLPEncoder(nn.Layer):
+    """q(z|x) by fully connected layers with ReLU: image [N, 1, 28, 28] -> mean and logvar, each
+    [N, latent_dim] (L3, L5). hidden: the widths of the layers between.
+
+    With variational=False it returns the code alone, which passes a ReLU as well (L2).
+    """
+
+    conditional = False
+
+    def __init__(self, latent_dim, hidden, variational=True):
+        super().__init__()
+        self.hidden = nn.LayerList(nn.Linear(a, b) for a, b in pairwise((28 * 28, *hidden)))
+        self.mean = nn.Linear(hidden[-1], latent_dim)
+        if variational:
+            self.logvar = nn.Linear(hidden[-1], latent_dim)
+        self.latent_dim, self.variational = latent_dim, variational
+
+    def forward(self, image):
+        if list(image.shape[1:]) != [1, 28, 28]:
+            raise InputError(f"image has shape {list(image.shape)}: give images [N, 1, 28, 28]")
+        h = image.flatten(1)  # [N, 784]
+        for layer in self.hidden:
+            h = F.relu(layer(h))  # [N, width]
+        mean = self.mean(h)  # [N, latent_dim]
+        return (mean, self.logvar(h)) if self.variational else F.relu(mean)
+
+
+class MLPDecoder(nn.Layer):
+    """p(x|z) by fully connected layers with ReLU: z [N, latent_dim, 1, 1] -> [N, 1, 28, 28].
+
+    Puts out an image in [0, 1] through a sigmoid (L2), or, with logits=True, the numbers before
+    it, which is what losses.binary_cross_entropy takes (L3, L5).
+    """
+
+    conditional = False
+
+    def __init__(self, latent_dim, hidden, logits=False):
+        super().__init__()
+        self.hidden = nn.LayerList(nn.Linear(a, b) for a, b in pairwise((latent_dim, *hidden)))
+        self.pixels = nn.Linear(hidden[-1], 28 * 28)
+        self.logits = logits
+
+    def forward(self, z):
+        h = z.flatten(1)  # [N, latent_dim]
+        for layer in self.hidden:
+            h = F.relu(layer(h))  # [N, width]
+        h = self.pixels(h).reshape([-1, 1, 28, 28])
+        return h if self.logits else F.sigmoid(h)
+
+
+class ConvEncoder(nn.Layer):
+    """q(z|x) by convolutions with batch norm: image [N, 1, 32, 32] -> mean and logvar (L4)."""
+
+    conditional = False
+
+    def __init__(self, latent_dim=100, channels=(64, 128, 256)):
+        super().__init__()
+        halve = {"kernel_size": 4, "stride": 2, "padding": 1, "data_format": "NHWC"}
+        self.convs = nn.LayerList(Conv2D(a, b, **halve) for a, b in pairwise((1, *channels)))
+        self.norms = nn.LayerList(nn.BatchNorm2D(c, data_format="NHWC") for c in channels)
+        self.mean = nn.Linear(channels[-1] * 4 * 4, latent_dim)
+        self.logvar = nn.Linear(channels[-1] * 4 * 4, latent_dim)
+        self.latent_dim = latent_dim
+
+    def forward(self, image):
+        if list(image.shape[1:]) != [1, 32, 32]:
+            raise InputError(f"image has shape {list(image.shape)}: give images [N, 1, 32, 32]")
+        h = image.reshape([-1, 32, 32, 1])
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            h = norm(leaky_relu(conv(h), 0.1))  # [N, 16, 16, 64], [N, 8, 8, 128], [N, 4, 4, 256]
+        h = h.flatten(1)  # [N, 4096]
+        return self.mean(h), self.logvar(h)  # [N, latent_dim] each
+
+
+class ConvDecoder(nn.Layer):
+    """The mean of p(x|z) by transposed convolutions with batch norm:
+    z [N, latent_dim, 1, 1] -> image [N, 1, 32, 32] in [0, 1] (L4)."""
+
+    conditional = logits = False
+
+    def __init__(self, latent_dim=100, channels=(256, 128, 64)):
+        super().__init__()
+        double = {"kernel_size": 4, "stride": 2, "padding": 1, "data_format": "NHWC"}
+        self.linear = nn.Linear(latent_dim, channels[0] * 4 * 4)
+        self.convs = nn.LayerList(Conv2DTranspose(a, b, **double) for a, b in pairwise(channels))
+        self.norms = nn.LayerList(nn.BatchNorm2D(c, data_format="NHWC") for c in channels[1:])
+        self.last = Conv2DTranspose(channels[-1], 1, **double)
+
+    def forward(self, z):
+        h = self.linear(z.flatten(1)).reshape([z.shape[0], 4, 4, -1])  # [N, 4, 4, 256]
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            h = norm(leaky_relu(conv(h), 0.1))  # [N, 8, 8, 128], [N, 16, 16, 64]
+        return F.sigmoid(self.last(h)).reshape([-1, 1, 32, 32])
+
+
 class Output(NamedTuple):
     """What a model makes of a batch; logvar is None for an autoencoder, whose mean is its code."""
 
-    image: paddle.Tensor  # [N, 1, H, W]
+    image: paddle.Tensor  # [N, 1, H, W]: what the decoder puts out, an image or its logits
     mean: paddle.Tensor  # [N, latent_dim]
     logvar: paddle.Tensor | None  # [N, latent_dim]
 
@@ -130,6 +229,11 @@ class VAE(nn.Layer):
 
     def decode(self, z, label=None):
         """z [N, latent_dim] -> mean image of p(x|z) [N, 1, H, W]."""
+        image = self._decoded(z, label)
+        return F.sigmoid(image) if self.decoder.logits else image
+
+    def _decoded(self, z, label):
+        """What the decoder puts out, an image or its logits."""
         z = z.unsqueeze([2, 3])  # [N, latent_dim, 1, 1]
         if self.decoder.conditional:
             return self.decoder(z, one_hot(label, z.shape[0]))
@@ -137,7 +241,7 @@ class VAE(nn.Layer):
 
     def forward(self, image, label=None):
         mean, logvar = self.encode(image, label)
-        return Output(self.decode(reparameterize(mean, logvar), label), mean, logvar)
+        return Output(self._decoded(reparameterize(mean, logvar), label), mean, logvar)
 
     @paddle.no_grad()
     def sample(self, count, label=None):

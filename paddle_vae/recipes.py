@@ -3,11 +3,14 @@
 `python -m paddle_vae train NAME` runs a row; data/README.md says how the shipped weights were made.
 """
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import paddle
 
 from . import data, losses, metrics, models, training, weights
@@ -22,13 +25,17 @@ class Recipe:
     summary: str
     build: Callable[[], paddle.nn.Layer]
     source: str = "mnist"
+    padding: int = 0  # rows and columns of background around each image
     value_range: tuple[float, float] = (-1.0, 1.0)
+    binarize: bool = False  # pixels drawn anew as 0 or 1 in every epoch
     reconstruction: Callable = losses.squared_error
     beta: float = 1.0
     epochs: int = 15
     batch_size: int = 128
     learning_rate: float = 3e-3  # the peak of the one-cycle schedule
+    one_cycle: bool = True  # else the rate is constant
     seed: int = 0
+    checkpoints: tuple[int, ...] = ()  # epochs whose weights are kept as well
 
     @property
     def objective(self):
@@ -37,12 +44,36 @@ class Recipe:
             "reconstruction": self.reconstruction,
             "beta": self.beta,
             "value_range": self.value_range,
+            "binarize": self.binarize,
         }
+
+    def dataset(self, split):
+        """The recipe's images of a split, "train" or "test", as a data.Dataset."""
+        dataset = data.load(self.source, split)
+        return data.pad(dataset, self.padding) if self.padding else dataset
 
 
 def _conditional_vae():
     return models.VAE(models.Encoder(conditional=True), models.Decoder(conditional=True))
 
+
+def _mlp_autoencoder():
+    encoder = models.MLPEncoder(20, (256, 64), variational=False)
+    return models.Autoencoder(encoder, models.MLPDecoder(20, (64, 256)))
+
+
+def _mlp_vae(latent_dim, hidden, logits=True):
+    """A VAE of fully connected layers; the decoder mirrors the encoder."""
+    decoder = models.MLPDecoder(latent_dim, hidden[::-1], logits)
+    return models.VAE(models.MLPEncoder(latent_dim, hidden), decoder)
+
+
+def _conv_vae():
+    return models.VAE(models.ConvEncoder(), models.ConvDecoder())
+
+
+UNIT = {"value_range": (0.0, 1.0)}
+BERNOULLI = {"value_range": (0.0, 1.0), "reconstruction": losses.binary_cross_entropy}
 
 RECIPES = {
     recipe.name: recipe
@@ -50,6 +81,47 @@ RECIPES = {
         Recipe("ae_2d", "autoencoder, 2-D code (notebook 01)", models.Autoencoder, epochs=10),
         Recipe("vae_2d", "L1's VAE, 2-D latent (notebook 02)", models.VAE, epochs=25),
         Recipe("cvae_2d", "L1's conditional VAE, 2-D latent (notebook 05)", _conditional_vae),
+        Recipe("mlp_ae_20d", "L2's autoencoder (notebook 06)", _mlp_autoencoder, **UNIT),
+        Recipe(
+            "mlp_vae_10d",
+            "L2's VAE (notebook 06)",
+            partial(_mlp_vae, 10, (256, 64), logits=False),
+            **UNIT,
+        ),
+        Recipe(
+            "mlp_vae_20d",
+            "L3's VAE, cross-entropy (notebook 06)",
+            partial(_mlp_vae, 20, (512, 256)),
+            epochs=20,
+            **BERNOULLI,
+        ),
+        Recipe(
+            "mlp_vae_400",
+            "the VAE of PyTorch's example (notebook 06)",
+            partial(_mlp_vae, 20, (400,)),
+            epochs=10,
+            learning_rate=1e-3,
+            one_cycle=False,
+            **BERNOULLI,
+        ),
+        Recipe(
+            "conv_vae_100d",
+            "L4's VAE with batch norm (notebook 07)",
+            _conv_vae,
+            padding=2,
+            beta=0.1,
+            **UNIT,
+        ),
+        Recipe(
+            "fashion_vae_10d",
+            "L5's VAE on clothes (notebook 08)",
+            partial(_mlp_vae, 10, (128,)),
+            source="fashion_mnist",
+            batch_size=512,
+            epochs=100,
+            checkpoints=(1, 50),
+            **BERNOULLI,
+        ),
     )
 }
 
@@ -68,18 +140,20 @@ def build(name, seed=None):
     return recipe.build()
 
 
-def train(name, epochs=None, seed=None, progress=True):
+def train(name, epochs=None, seed=None, callbacks=(), progress=True):
     """Run a recipe from nothing -> (model, History)."""
     recipe = get(name)
     seed = recipe.seed if seed is None else seed
     model = build(name, seed)
     history = training.fit(
         model,
-        data.load(recipe.source),
+        recipe.dataset("train"),
         epochs=recipe.epochs if epochs is None else epochs,
         batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
+        one_cycle=recipe.one_cycle,
         seed=seed,
+        callbacks=callbacks,
         progress=progress,
         **recipe.objective,
     )
@@ -89,28 +163,60 @@ def train(name, epochs=None, seed=None, progress=True):
 def evaluate(name, model):
     """Loss in parts of a recipe's model on its 10,000 test images, one noise draw per image."""
     recipe = get(name)
-    return metrics.evaluate(model, data.load(recipe.source, "test"), **recipe.objective)
+    return metrics.evaluate(model, recipe.dataset("test"), **recipe.objective)
 
 
-def weights_path(name, folder=None):
-    """Where a recipe's weights lie: `folder`, or the project's data/weights."""
-    return Path(folder or data.folder() / "weights") / f"{get(name).name}.safetensors"
+def weights_path(name, folder=None, epoch=None):
+    """Where a recipe's weights lie: `folder`, or the project's data/weights.
+
+    epoch: one of the recipe's checkpoints, or None for the trained model.
+    Raises InputError for an epoch whose weights are not kept.
+    """
+    recipe = get(name)
+    if epoch not in (None, *recipe.checkpoints):
+        kept = ", ".join(map(str, recipe.checkpoints)) or "none but the last"
+        raise InputError(f"epoch is {epoch}: {name} keeps {kept}; leave it out for the last")
+    part = "" if epoch is None else f"_epoch{epoch}"
+    return Path(folder or data.folder() / "weights") / f"{name}{part}.safetensors"
 
 
-def save(name, model, folder=None, **metadata):
-    """Write a trained model's weights with what is known about them -> the file's path."""
-    path = weights_path(name, folder)
+def save(name, model, folder=None, epoch=None, history=None, **metadata):
+    """Write a trained model's weights with what is known about them -> the file's path.
+
+    history: its losses go into the file as well, for `curve`.
+    """
+    path = weights_path(name, folder, epoch)
     try:
         os.makedirs(path.parent, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path.parent} cannot be made: choose another folder") from error
+    if history is not None:
+        seen, mean = history.curve()
+        metadata["curve"] = json.dumps([seen.tolist(), mean.round(4).tolist()])
     weights.save(model, path, {key: str(value) for key, value in metadata.items()})
     return path
 
 
-def load(name, folder=None):
-    """A recipe's trained model, from the shipped weights or those in `folder`."""
+def load(name, folder=None, epoch=None):
+    """A recipe's trained model, from the shipped weights or those in `folder`.
+
+    epoch: one of the recipe's checkpoints, or None for the trained model.
+    """
     model = build(name)
-    weights.load(model, weights_path(name, folder))
+    weights.load(model, weights_path(name, folder, epoch))
     model.eval()
     return model
+
+
+def curve(name, folder=None):
+    """How a recipe's weights were trained: batches seen [P], mean losses until there [P, 3]
+    (total, reconstruction, KL).
+
+    Raises InputError where the file holds no such curve.
+    """
+    path = weights_path(name, folder)
+    try:
+        seen, mean = json.loads(weights.load(build(name), path)["curve"])
+        return np.array(seen), np.array(mean).reshape(len(seen), 3)
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(f"{path} holds no curve: train {name} again") from error

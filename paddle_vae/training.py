@@ -18,15 +18,19 @@ class History:
     epochs: np.ndarray  # [epochs, 3]: mean over the batches of each epoch
     test: np.ndarray | None  # [epochs, 3]: after each epoch, where a test set was given
 
+    def curve(self, points=200):
+        """The run in at most `points` points: batches seen [P], mean losses until there [P, 3]."""
+        chunks = np.array_split(self.steps, min(points, len(self.steps)))
+        seen = np.cumsum([len(chunk) for chunk in chunks])
+        return seen, np.array([chunk.mean(0) for chunk in chunks])
+
     def plot(self, ax=None):
         """Draw the losses against the number of batches seen (dots: test); returns the axes."""
         from matplotlib import pyplot as plt
 
         if ax is None:
             ax = plt.subplots(figsize=(6, 3.2))[1]
-        chunks = np.array_split(self.steps, min(200, len(self.steps)))
-        smooth = np.array([chunk.mean(0) for chunk in chunks])
-        x = np.cumsum([len(chunk) for chunk in chunks])
+        x, smooth = self.curve()
         # Without a KL term, total and reconstruction are one curve.
         names = ("total", "reconstruction", "KL") if self.steps[:, 2].any() else ("total",)
         for column, name in enumerate(names):
@@ -63,16 +67,20 @@ def fit(
     reconstruction=losses.squared_error,
     beta=1.0,
     value_range=(-1.0, 1.0),
+    binarize=False,
     seed=0,
     test=None,
+    callbacks=(),
     progress=True,
 ):
     """Train a model in place by Adam and return its History.
 
     dataset, test: data.Dataset. learning_rate: the peak of a one-cycle schedule (Smith 2018) that
     rises for the first 30 % of the batches and falls to almost nothing, or, with one_cycle=False,
-    a constant. seed fixes shuffling and noise; initial weights are the model's own. The model is
-    left in eval mode.
+    a constant. binarize: as in data.batches, for the test set too. seed fixes shuffling and noise;
+    initial weights are the model's own. callbacks: functions that are called after every epoch, as
+    callback(model, history so far), with the model in eval mode and without gradients; what they
+    draw from Paddle's random state does not change the training. The model is left in eval mode.
     Raises InputError for an empty dataset, epochs or batch_size < 1 and a bad seed, and
     FloatingPointError where the loss stops being a number.
     """
@@ -96,7 +104,7 @@ def fit(
     with tqdm(total=epochs * batches_per_epoch, disable=not progress, unit="batch") as bar:
         for epoch in range(epochs):
             bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
-            for image, label in data.batches(dataset, batch_size, value_range, rng):
+            for image, label in data.batches(dataset, batch_size, value_range, rng, binarize):
                 loss = losses.parts(model(image, label), image, reconstruction, beta)
                 loss.total.backward()
                 optimizer.step()
@@ -111,8 +119,25 @@ def fit(
                     f"the loss is {steps[-1][0]} after epoch {epoch + 1}: lower the learning rate"
                 )
             if test is not None:
-                tests.append(metrics.evaluate(model, test, reconstruction, beta, value_range, seed))
+                tests.append(
+                    metrics.evaluate(model, test, reconstruction, beta, value_range, binarize, seed)
+                )
+            history = History(
+                np.array(steps),
+                np.array(steps).reshape(epoch + 1, batches_per_epoch, 3).mean(1),
+                np.array(tests) if tests else None,
+            )
+            _call(callbacks, model, history)
     model.eval()
-    steps = np.array(steps)
-    epoch_means = steps.reshape(epochs, batches_per_epoch, 3).mean(1)
-    return History(steps, epoch_means, np.array(tests) if tests else None)
+    return history
+
+
+@paddle.no_grad()
+def _call(callbacks, model, history):
+    """Call each in eval mode; afterwards mode and random state are as if nothing had happened."""
+    state = paddle.get_rng_state()
+    model.eval()
+    for callback in callbacks:
+        callback(model, history)
+    model.train()
+    paddle.set_rng_state(state)
