@@ -28,32 +28,27 @@ def train(args):
     if not (there.is_dir() and os.access(there, os.W_OK)):
         raise InputError(f"--out {folder} cannot be written: choose a folder that you can write")
     for name in recipes.RECIPES if args.all else [args.name]:
-        recipe = recipes.get(name)
+        recipe = recipes.scheduled(name, args.lesson)
         seed = recipe.seed if args.seed is None else args.seed
         epochs = recipe.epochs if args.epochs is None else args.epochs
-        print(f"{name}: {recipe.summary}, {epochs} epochs, seed {seed}")
-        start = time.perf_counter()
         known = {"recipe": name, "seed": seed}
+        print(f"{name}: {recipe.summary}, {epochs} epochs, seed {seed}")
 
         def keep(model, history, name=name, known=known):
             epoch = len(history.epochs)
-            if epoch in recipes.get(name).checkpoints:
+            if epoch in recipes.get(name).checkpoints and not args.lesson:
                 recipes.save(name, model, args.out, epoch, epochs=epoch, **known)
 
-        model, history = recipes.train(name, epochs, seed, callbacks=[keep])
+        start = time.perf_counter()
+        model, history = recipes.train(name, epochs, seed, args.lesson, [keep])
         seconds = time.perf_counter() - start
         loss = recipes.evaluate(name, model)
-        path = recipes.save(
-            name,
-            model,
-            args.out,
-            history=history,
-            epochs=epochs,
-            **known,
-            loss=f"{loss.total:.4f}",
-            reconstruction=f"{loss.reconstruction:.4f}",
-            kl=f"{loss.kl:.4f}",
-        )
+        if args.lesson:
+            path = recipes.record_lesson(name, loss, epochs, args.out)
+        else:
+            known |= {"epochs": epochs, "loss": f"{loss.total:.4f}", "kl": f"{loss.kl:.4f}"}
+            known["reconstruction"] = f"{loss.reconstruction:.4f}"
+            path = recipes.save(name, model, args.out, history=history, **known)
         print(
             f"test loss {loss.total:.2f} = {loss.reconstruction:.2f} + {recipe.beta:g} * "
             f"{loss.kl:.2f}, {seconds:.0f} s, written to {path}"
@@ -144,6 +139,11 @@ def parser():
     sub.add_argument("--epochs", type=int)
     sub.add_argument("--seed", type=int)
     sub.add_argument("--out", metavar="DIR", help="instead of data/weights")
+    sub.add_argument(
+        "--lesson",
+        action="store_true",
+        help="by the schedule of the lesson it comes from; keeps the loss, not the weights",
+    )
     sub = command("evaluate", evaluate, "loss of a recipe's weights on the test images")
     sub.add_argument("name", metavar="NAME")
     sub.add_argument("--weights", metavar="DIR", help="instead of data/weights")

@@ -102,7 +102,7 @@ def _as_kernel(matrix, like):
     return matrix.reshape([a, k, k, b]).transpose([0, 3, 1, 2])
 
 
-def _spread(x, weight):
+def _spread(x, weight, bias=None):
     """Transposed 4x4 convolution, stride 2, padding 1: [N, h, w, A] -> [N, 2h, 2w, B].
 
     An output pixel sees just 2x2 input pixels. Output pixels come in 2x2 blocks, one around each
@@ -113,18 +113,16 @@ def _spread(x, weight):
     corners = _gather(x, _corner_table(count, height, width)).reshape([-1, 4 * a])
     # kernel row = 2 * (which of the two pixels) + (which row of the block), and so for columns
     matrix = weight.reshape([a, b, 2, 2, 2, 2]).transpose([2, 4, 0, 3, 5, 1])
-    blocks = paddle.matmul(corners, matrix.reshape([4 * a, 4 * b]))  # [N*(h+1)*(w+1), 4*B]
+    bias = None if bias is None else bias.tile(4)  # [4*B], for the four pixels of a block
+    blocks = _product(corners, matrix.reshape([4 * a, 4 * b]), bias)  # [N*(h+1)*(w+1), 4*B]
     table = _unfold_table(count, height, width)
     return paddle.gather(blocks.reshape([-1, b]), table).reshape([count, 2 * height, 2 * width, b])
 
 
-def _add_bias(y, bias):
-    """y + bias, in place of y. The bias is first copied to every pixel by a product with ones:
-    Paddle's own broadcast over the last axis takes three times as long as both steps."""
-    if bias is None:
-        return y
-    ones = paddle.ones([y.size // y.shape[-1], 1], y.dtype)
-    return paddle.matmul(ones, bias.reshape([1, -1])).reshape(y.shape).add_(y)
+def _product(a, b, bias):
+    """a b + bias, the bias [columns] or None. One pass with addmm: Paddle's broadcast addition
+    after the product takes as long as reading and writing the result twice more."""
+    return paddle.matmul(a, b) if bias is None else paddle.addmm(bias.reshape([1, -1]), a, b)
 
 
 def _bias_gradient(dy):
@@ -148,13 +146,13 @@ def _sum_of_products(a, b, count):
 class _Convolution:
     """4x4, stride 2, padding 1: [N, 2h, 2w, C] -> [N, h, w, O]."""
 
-    def forward(self, x, weight):
+    def forward(self, x, weight, bias):
         count, height, width, channels = x.shape
         patches = _patches(x)
         # patches are four times as large as x, which is kept anyway: gather wide ones again
         self.x, self.weight = x, weight
         self.patches = patches if channels == 1 else None
-        y = paddle.matmul(patches, _as_matrix(weight))  # [N * h * w, O]
+        y = _product(patches, _as_matrix(weight), bias)  # [N * h * w, O]
         return y.reshape([count, height // 2, width // 2, -1])
 
     def backward(self, dy, needs_dx):
@@ -166,9 +164,9 @@ class _Convolution:
 class _TransposedConvolution:
     """4x4, stride 2, padding 1: [N, h, w, C] -> [N, 2h, 2w, O]."""
 
-    def forward(self, x, weight):
+    def forward(self, x, weight, bias):
         self.x, self.weight = x, weight
-        return _spread(x, weight)
+        return _spread(x, weight, bias)
 
     def backward(self, dy, needs_dx):
         patches = _patches(dy)  # one gather serves both products
@@ -185,7 +183,7 @@ class _ConvolutionToOne:
     for each number of the kernel; backward, shift the one-channel gradient nine times.
     """
 
-    def forward(self, x, weight):
+    def forward(self, x, weight, bias):
         self.x, self.weight = x, weight
         count, height, width, channels = x.shape
         kernel = weight.reshape([channels, 9]).transpose([1, 0])
@@ -197,7 +195,8 @@ class _ConvolutionToOne:
             for row in range(3)
             for column in range(3)
         ]
-        return paddle.add_n(shifted).unsqueeze(-1)  # [N, H, W, 1]
+        y = paddle.add_n(shifted).unsqueeze(-1)  # [N, H, W, 1]
+        return y if bias is None else y.add_(bias)
 
     def backward(self, dy, needs_dx):
         count, height, width, channels = self.x.shape
@@ -224,7 +223,7 @@ AS_LIST = not paddle.__version__.startswith("2.")
 
 
 class _Apply(PyLayer):
-    """Makes a form part of Paddle's graph: runs it forward, adds the bias, runs it backward.
+    """Makes a form part of Paddle's graph: runs it forward and backward.
 
     wanted: the inputs whose gradients are asked for.
     """
@@ -234,7 +233,7 @@ class _Apply(PyLayer):
         wanted = wanted[0] if AS_LIST else wanted
         x, weight, bias = inputs()
         ctx.form, ctx.wanted = form, [any(t is w for w in wanted) for t in (x, weight, bias)]
-        return _add_bias(form.forward(x, weight), bias)
+        return form.forward(x, weight, bias)
 
     @staticmethod
     def backward(ctx, dy):
@@ -258,17 +257,16 @@ class _LeakyReLU(PyLayer):
     @staticmethod
     def backward(ctx, dy):
         (y,) = ctx.saved_tensor()
-        # slope where y < 0, else 1: a few quick passes; Paddle's own takes four times as long
-        derivative = paddle.heaviside(y, paddle.ones_like(y)).scale_(1 - ctx.slope, ctx.slope)
-        return derivative.multiply_(dy)
+        # 1 where y > 0, else slope: three quick passes; Paddle's own takes several times as long
+        return y.scale(1e38).clip_(ctx.slope, 1.0).multiply_(dy)
 
 
 def leaky_relu(x, negative_slope=0.01):
     """paddle.nn.functional.leaky_relu, whose backward pass is slow on a CPU; any shape.
 
-    negative_slope must be > 0 (the sign of the output tells that of the input).
+    Fast for slopes in (0, 1], where the sign of the output tells that of the input.
     """
-    if negative_slope > 0 and _on_cpu(x):
+    if 0 < negative_slope <= 1 and _on_cpu(x):
         return _LeakyReLU.apply(x, negative_slope)
     return nn.functional.leaky_relu(x, negative_slope)
 

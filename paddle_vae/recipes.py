@@ -6,7 +6,7 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,8 @@ class Recipe:
     one_cycle: bool = True  # else the rate is constant
     seed: int = 0
     checkpoints: tuple[int, ...] = ()  # epochs whose weights are kept as well
+    half: bool = False  # keep the weights in 16 bits
+    lesson: dict | None = None  # the lesson's own schedule: what it changes of the above
 
     @property
     def objective(self):
@@ -72,6 +74,10 @@ def _conv_vae():
     return models.VAE(models.ConvEncoder(), models.ConvDecoder())
 
 
+# The lessons' own schedules. L2 and L4 do not say how many epochs, L4 neither rate nor batch.
+CONSTANT = {"learning_rate": 1e-3, "one_cycle": False}
+L2 = CONSTANT | {"epochs": 20, "batch_size": 32}
+
 UNIT = {"value_range": (0.0, 1.0)}
 BERNOULLI = {"value_range": (0.0, 1.0), "reconstruction": losses.binary_cross_entropy}
 
@@ -81,11 +87,12 @@ RECIPES = {
         Recipe("ae_2d", "autoencoder, 2-D code (notebook 01)", models.Autoencoder, epochs=10),
         Recipe("vae_2d", "L1's VAE, 2-D latent (notebook 02)", models.VAE, epochs=25),
         Recipe("cvae_2d", "L1's conditional VAE, 2-D latent (notebook 05)", _conditional_vae),
-        Recipe("mlp_ae_20d", "L2's autoencoder (notebook 06)", _mlp_autoencoder, **UNIT),
+        Recipe("mlp_ae_20d", "L2's autoencoder (notebook 06)", _mlp_autoencoder, lesson=L2, **UNIT),
         Recipe(
             "mlp_vae_10d",
             "L2's VAE (notebook 06)",
             partial(_mlp_vae, 10, (256, 64), logits=False),
+            lesson=L2,
             **UNIT,
         ),
         Recipe(
@@ -93,6 +100,7 @@ RECIPES = {
             "L3's VAE, cross-entropy (notebook 06)",
             partial(_mlp_vae, 20, (512, 256)),
             epochs=20,
+            lesson=CONSTANT | {"epochs": 20},
             **BERNOULLI,
         ),
         Recipe(
@@ -110,6 +118,9 @@ RECIPES = {
             _conv_vae,
             padding=2,
             beta=0.1,
+            epochs=8,
+            half=True,
+            lesson=CONSTANT | {"epochs": 10},
             **UNIT,
         ),
         Recipe(
@@ -120,6 +131,7 @@ RECIPES = {
             batch_size=512,
             epochs=100,
             checkpoints=(1, 50),
+            lesson=CONSTANT | {"epochs": 100, "batch_size": 512},
             **BERNOULLI,
         ),
     )
@@ -133,6 +145,19 @@ def get(name):
     return RECIPES[name]
 
 
+def scheduled(name, lesson=False):
+    """The recipe of that name, with lesson=True under the schedule of the lesson it comes from.
+
+    Raises InputError where the lesson's own schedule is not in the table.
+    """
+    recipe = get(name)
+    if not lesson:
+        return recipe
+    if recipe.lesson is None:
+        raise InputError(f"{name} has no schedule of a lesson: leave out lesson")
+    return replace(recipe, **recipe.lesson)
+
+
 def build(name, seed=None):
     """A recipe's untrained model; the seed fixes its initial weights."""
     recipe = get(name)
@@ -140,9 +165,9 @@ def build(name, seed=None):
     return recipe.build()
 
 
-def train(name, epochs=None, seed=None, callbacks=(), progress=True):
-    """Run a recipe from nothing -> (model, History)."""
-    recipe = get(name)
+def train(name, epochs=None, seed=None, lesson=False, callbacks=(), progress=True):
+    """Run a recipe from nothing -> (model, History); with lesson=True by the lesson's schedule."""
+    recipe = scheduled(name, lesson)
     seed = recipe.seed if seed is None else seed
     model = build(name, seed)
     history = training.fit(
@@ -193,7 +218,7 @@ def save(name, model, folder=None, epoch=None, history=None, **metadata):
     if history is not None:
         seen, mean = history.curve()
         metadata["curve"] = json.dumps([seen.tolist(), mean.round(4).tolist()])
-    weights.save(model, path, {key: str(value) for key, value in metadata.items()})
+    weights.save(model, path, {key: str(value) for key, value in metadata.items()}, get(name).half)
     return path
 
 
@@ -220,3 +245,33 @@ def curve(name, folder=None):
         return np.array(seen), np.array(mean).reshape(len(seen), 3)
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path} holds no curve: train {name} again") from error
+
+
+def lesson_record(name, folder=None):
+    """What `python -m paddle_vae train NAME --lesson` measured once: a dictionary with the test
+    loss (loss, reconstruction, kl) and the schedule (epochs, batch_size, learning_rate).
+
+    Raises InputError where it was not run.
+    """
+    path = _records(folder)
+    try:
+        return json.loads(path.read_text())[get(name).name]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} has no {name}: run `train {name} --lesson`") from error
+
+
+def record_lesson(name, loss, epochs, folder=None):
+    """Write what `lesson_record` reads -> the file's path; other recipes' records stay."""
+    path, recipe = _records(folder), scheduled(name, lesson=True)
+    records = json.loads(path.read_text()) if path.exists() else {}
+    parts = zip(("loss", "reconstruction", "kl"), loss, strict=True)
+    records[name] = {key: round(value, 4) for key, value in parts}
+    records[name] |= {"epochs": epochs, "batch_size": recipe.batch_size}
+    records[name]["learning_rate"] = recipe.learning_rate
+    with data.replacing(path) as temporary:
+        temporary.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n")
+    return path
+
+
+def _records(folder):
+    return Path(folder or data.folder() / "weights") / "lessons.json"

@@ -36,13 +36,16 @@ LITERALS = {"BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "SHORT_BINUNI
 LITERALS |= {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BINUNICODE8"}
 
 
-def save(model, path, metadata=None):
+def save(model, path, metadata=None, half=False):
     """Write a model's state_dict as safetensors, the same bytes for the same weights.
 
-    metadata: {str: str}, kept in the file's header. The file is replaced whole or not at all.
+    metadata: {str: str}, kept in the file's header. half: keep the numbers in 16 bits, half the
+    size, to 3 significant digits. The file is replaced whole or not at all.
     Raises InputError for an unwritable path and for weights that are not finite.
     """
     arrays = {name: value.numpy() for name, value in model.state_dict().items()}
+    if half:
+        arrays = {name: array.astype(np.float16) for name, array in arrays.items()}
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise InputError(f"{path} is not written, since {name} is not finite: train again")
@@ -65,12 +68,16 @@ def load(model, path):
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            arrays = {name: _widened(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise InputError(f"{path} is no whole safetensors file: copy it again or train") from error
     _check(model, arrays, path)
     model.set_state_dict(arrays)
     return metadata
+
+
+def _widened(array):
+    return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def load_lesson(model, folder, name="A", conditional=False):
