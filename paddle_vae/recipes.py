@@ -55,8 +55,9 @@ class Recipe:
         return data.pad(dataset, self.padding) if self.padding else dataset
 
 
-def _conditional_vae():
-    return models.VAE(models.Encoder(conditional=True), models.Decoder(conditional=True))
+def _conditional_vae(encoder=True, decoder=True):
+    """L1's VAE whose encoder, decoder or both are given the label."""
+    return models.VAE(models.Encoder(conditional=encoder), models.Decoder(conditional=decoder))
 
 
 def _mlp_autoencoder():
@@ -100,6 +101,7 @@ RECIPES = {
             "L3's VAE, cross-entropy (notebook 06)",
             partial(_mlp_vae, 20, (512, 256)),
             epochs=20,
+            half=True,
             lesson=CONSTANT | {"epochs": 20},
             **BERNOULLI,
         ),
@@ -118,9 +120,9 @@ RECIPES = {
             _conv_vae,
             padding=2,
             beta=0.1,
-            epochs=8,
+            epochs=6,
             half=True,
-            lesson=CONSTANT | {"epochs": 10},
+            lesson=CONSTANT | {"epochs": 6},
             **UNIT,
         ),
         Recipe(
@@ -132,6 +134,34 @@ RECIPES = {
             epochs=100,
             checkpoints=(1, 50),
             lesson=CONSTANT | {"epochs": 100, "batch_size": 512},
+            **BERNOULLI,
+        ),
+        Recipe(
+            "cvae_2d_encoder",
+            "cvae_2d, label to the encoder only (notebook 05)",
+            partial(_conditional_vae, decoder=False),
+        ),
+        Recipe(
+            "cvae_2d_decoder",
+            "cvae_2d, label to the decoder only (notebook 05)",
+            partial(_conditional_vae, encoder=False),
+        ),
+        Recipe(
+            "binary_vae_2d",
+            "2-D VAE of binarized pixels (notebook 09)",
+            partial(_mlp_vae, 2, (500, 500)),
+            binarize=True,
+            half=True,
+            epochs=40,
+            **BERNOULLI,
+        ),
+        Recipe(
+            "binary_vae_50d",
+            "50-D VAE of binarized pixels (notebook 09)",
+            partial(_mlp_vae, 50, (500, 500)),
+            binarize=True,
+            half=True,
+            epochs=150,
             **BERNOULLI,
         ),
     )
