@@ -120,9 +120,9 @@ RECIPES = {
             _conv_vae,
             padding=2,
             beta=0.1,
-            epochs=6,
+            epochs=4,
             half=True,
-            lesson=CONSTANT | {"epochs": 6},
+            lesson=CONSTANT | {"epochs": 4},
             **UNIT,
         ),
         Recipe(

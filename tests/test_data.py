@@ -428,3 +428,38 @@ def test_bad_batches():
     for size in (0, -1, 2.5):
         refused(lambda size=size: next(data.batches(dataset, size)), "batch_size")
     refused(lambda: next(data.batches(data.Dataset(dataset.images, dataset.labels[:3]), 4)), "3")
+
+
+def test_pad_puts_background_around():
+    dataset = digits("train")
+    padded = data.pad(dataset, 2)
+    assert padded.images.shape == (23, 1, 32, 32) and padded.images.dtype == np.uint8
+    np.testing.assert_array_equal(padded.images[:, :, 2:-2, 2:-2], dataset.images)
+    assert padded.images.sum() == dataset.images.sum()  # so the border is 0
+    np.testing.assert_array_equal(padded.labels, dataset.labels)
+
+
+@pytest.mark.parametrize("low, high", [(0, 1), (-1, 1)])
+def test_binarized_pixels_are_drawn_by_their_grey(low, high):
+    greys = np.linspace(0, 255, 16).astype(np.uint8)
+    images = np.broadcast_to(greys.reshape(1, 1, 4, 4), (4000, 1, 4, 4))
+    dataset = data.Dataset(images, np.zeros(4000, np.int64))
+
+    def draw(seed):
+        paddle.seed(seed)
+        return next(data.batches(dataset, 4000, (low, high), binarize=True))[0].numpy()
+
+    image = draw(0)
+    assert set(np.unique(image)) == {low, high}
+    mean = (image.mean(0).ravel() - low) / (high - low)
+    np.testing.assert_allclose(mean, greys / 255, atol=0.03)  # 4 standard errors
+    assert mean[0] == 0 and mean[-1] == 1  # black and white are never drawn otherwise
+    np.testing.assert_array_equal(image, draw(0))
+    assert not np.array_equal(image, draw(1))
+    assert not np.array_equal(image[:2000], image[2000:])
+
+
+def test_every_pass_draws_binarized_pixels_anew():
+    dataset = data.Dataset(np.full((1, 1, 28, 28), 128, np.uint8), np.zeros(1, np.int64))
+    one, two = (next(data.batches(dataset, 1, binarize=True))[0].numpy() for _ in range(2))
+    assert not np.array_equal(one, two)

@@ -4,6 +4,7 @@ import numpy as np
 import paddle
 import pytest
 from paddle.distribution import Normal, kl_divergence
+from paddle.nn import functional as F
 
 from paddle_vae import losses
 from paddle_vae.models import Output
@@ -50,6 +51,44 @@ def test_kl_gradients():
 def test_squared_error_sums_over_pixels():
     error = losses.squared_error(paddle.ones([4, 1, 28, 28]), -paddle.ones([4, 1, 28, 28]))
     np.testing.assert_array_equal(error.numpy(), np.full(4, 4.0 * 784, "float32"))
+
+
+def test_cross_entropy_is_paddles_own_summed_over_pixels():
+    rng = np.random.default_rng(0)
+    logits, target = tensor(3 * rng.normal(size=(5, 1, 4, 4))), tensor(rng.random((5, 1, 4, 4)))
+    theirs = F.binary_cross_entropy_with_logits(logits, target, reduction="none").flatten(1).sum(1)
+    ours = losses.binary_cross_entropy(logits, target)
+    assert ours.shape == [5]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_cross_entropy_is_finite_for_logits_of_any_size():
+    logits, target = (
+        tensor([[1000.0], [-1000.0], [1000.0], [-1000.0]]),
+        tensor([[1], [0], [0], [1]]),
+    )
+    logits.stop_gradient = False
+    loss = losses.binary_cross_entropy(logits, target)
+    np.testing.assert_array_equal(loss, [0, 0, 1000, 1000])
+    loss.sum().backward()
+    np.testing.assert_allclose(logits.grad, [[0], [0], [1], [-1]], atol=1e-6)
+
+
+def test_cross_entropy_gradient_is_sigmoid_minus_target():
+    rng = np.random.default_rng(1)
+    logits, target = tensor(3 * rng.normal(size=(3, 7))), tensor(rng.random((3, 7)))
+    logits.stop_gradient = False
+    losses.binary_cross_entropy(logits, target).sum().backward()
+    np.testing.assert_allclose(logits.grad, F.sigmoid(logits) - target, atol=1e-6)
+
+
+@pytest.mark.parametrize("grey", [0.1, 0.5, 0.8])
+def test_cross_entropy_of_grey_is_never_below_its_entropy(grey):
+    logits = np.linspace(-6, 6, 2401)
+    loss = losses.binary_cross_entropy(tensor(logits[:, None]), tensor([[grey]])).numpy()
+    entropy = -grey * np.log(grey) - (1 - grey) * np.log(1 - grey)
+    assert loss.min() == pytest.approx(entropy, abs=1e-5)
+    assert logits[loss.argmin()] == pytest.approx(np.log(grey / (1 - grey)), abs=0.02)
 
 
 @pytest.mark.parametrize("beta", [0.0, 1.0, 0.1])

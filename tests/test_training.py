@@ -4,7 +4,7 @@ import numpy as np
 import paddle
 import pytest
 
-from paddle_vae import VAE, Dataset, Decoder, Encoder, InputError, fit, metrics, recipes
+from paddle_vae import VAE, Dataset, Decoder, Encoder, InputError, fit, metrics, recipes, training
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,77 @@ def test_another_seed_gives_other_bytes(digits):
 
 def test_evaluating_during_training_does_not_change_it(digits):
     assert parameters(trained(digits)[0]) == parameters(trained(digits, test=digits)[0])
+
+
+def test_callbacks_are_called_after_every_epoch(digits):
+    """In eval mode, without gradients, one after the other, with the history so far."""
+    seen = []
+
+    def look(model, history):
+        assert not model.training and not paddle.is_grad_enabled()
+        seen.append(("look", len(history.epochs), len(history.steps), len(history.test)))
+
+    _, history = trained(digits, test=digits, callbacks=[look, lambda *_: seen.append("next")])
+    assert seen == [
+        ("look", 1, 4, 1),
+        "next",
+        ("look", 2, 8, 2),
+        "next",
+        ("look", 3, 12, 3),
+        "next",
+    ]
+    np.testing.assert_allclose(history.epochs[0], history.steps[:4].mean(0))
+
+
+def test_a_callback_does_not_change_the_training(digits):
+    """Whatever it draws, and although it leaves the model in eval mode."""
+
+    def disturb(model, history):
+        paddle.seed(5)
+        model.sample(3)
+        model.train()
+
+    model, history = trained(digits, callbacks=[disturb])
+    assert parameters(model) == parameters(trained(digits)[0])
+    assert not model.training
+
+
+def test_training_goes_on_in_train_mode_after_a_callback(digits):
+    modes = []
+    model = small_vae()
+    model.encoder.register_forward_pre_hook(lambda layer, _: modes.append(layer.training))
+    fit(model, digits, epochs=2, batch_size=64, callbacks=[lambda *_: None], progress=False)
+    assert modes == [True, True]
+
+
+def test_one_cycle_rises_and_falls_and_else_the_rate_is_constant(digits, monkeypatch):
+    rates = []
+    step = paddle.optimizer.Adam.step
+
+    def watched(self):
+        rates.append(self.get_lr())
+        step(self)
+
+    monkeypatch.setattr(paddle.optimizer.Adam, "step", watched)
+    fit(small_vae(), digits, epochs=10, batch_size=16, progress=False)  # 40 batches
+    assert rates[0] < 0.2 * 3e-3 and rates[-1] < 0.02 * 3e-3
+    assert max(rates) == pytest.approx(3e-3, rel=1e-3)
+    peak = int(np.argmax(rates))
+    assert 10 <= peak <= 13  # after 30 %
+    assert (np.diff(rates[: peak + 1]) > 0).all() and (np.diff(rates[peak:]) < 0).all()
+    rates.clear()
+    fit(small_vae(), digits, epochs=1, one_cycle=False, learning_rate=1e-4, progress=False)
+    assert rates == [1e-4]
+
+
+def test_the_curve_is_the_run_in_fewer_points():
+    steps = np.arange(30.0).reshape(10, 3)
+    history = training.History(steps, steps[:1], None)
+    seen, mean = history.curve(4)
+    assert list(seen) == [3, 6, 8, 10]
+    np.testing.assert_allclose(mean[0], steps[:3].mean(0))
+    np.testing.assert_allclose(mean[-1], steps[8:].mean(0))
+    assert all(map(np.array_equal, history.curve(200), (np.arange(1, 11), steps)))
 
 
 def test_a_conditional_model_trains(digits):
