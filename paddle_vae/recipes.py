@@ -149,7 +149,7 @@ RECIPES = {
         Recipe(
             "binary_vae_2d",
             "2-D VAE of binarized pixels (notebook 09)",
-            partial(_mlp_vae, 2, (500, 500)),
+            partial(_mlp_vae, 2, (256, 256)),
             binarize=True,
             half=True,
             epochs=40,
