@@ -161,7 +161,7 @@ RECIPES = {
             partial(_mlp_vae, 50, (500, 500)),
             binarize=True,
             half=True,
-            epochs=150,
+            epochs=100,
             **BERNOULLI,
         ),
     )
