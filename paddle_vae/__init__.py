@@ -8,7 +8,18 @@ from . import runtime
 runtime.tune()  # before Paddle is imported and does its first product
 
 # isort: split
-from . import data, layers, losses, metrics, models, recipes, training, weights  # noqa: E402
+from . import (
+    callbacks,
+    classifier,
+    data,
+    layers,
+    losses,
+    metrics,
+    models,
+    recipes,
+    training,
+    weights,
+)  # noqa: E402
 from .data import Dataset  # noqa: E402
 from .errors import InputError  # noqa: E402
 from .models import VAE, Autoencoder, Decoder, Encoder  # noqa: E402
@@ -21,6 +32,8 @@ __all__ = [
     "Decoder",
     "Encoder",
     "InputError",
+    "callbacks",
+    "classifier",
     "data",
     "fit",
     "layers",

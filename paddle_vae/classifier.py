@@ -1,0 +1,130 @@
+"""A small classifier of digits, trained on real images: the judge of generated ones (notebook 09).
+
+Its accuracy on the test images is to be said beside every number that rests on it. Images are
+float32 [N, 1, 28, 28] in [-1, 1], as in lesson L1; rescale others first.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import paddle
+from paddle import nn
+from paddle.nn import functional as F
+from tqdm import tqdm
+
+from . import data, weights
+from .errors import InputError
+from .evidence import Estimate, evaluating
+from .layers import Conv2D, leaky_relu
+from .training import seeded
+
+EPOCHS = 15
+SHIFT = 2  # pixels: training images are moved at random, by at most this, across and down
+
+
+class Classifier(nn.Layer):
+    """Image [N, 1, 28, 28] in [-1, 1] -> logits of the ten digits [N, 10]; 0.44 million weights."""
+
+    def __init__(self, channels=(32, 64, 128), width=128):
+        super().__init__()
+        halve = {"kernel_size": 4, "stride": 2, "padding": 1, "data_format": "NHWC"}
+        self.convs = nn.LayerList(Conv2D(a, b, **halve) for a, b in pairwise((1, *channels)))
+        self.norms = nn.LayerList(nn.BatchNorm2D(c, data_format="NHWC") for c in channels)
+        self.hidden = nn.Linear(channels[-1] * 4 * 4, width)
+        self.digits = nn.Linear(width, data.LABELS)
+
+    def _features(self, image):
+        if list(image.shape[1:]) != [1, 28, 28]:
+            raise InputError(f"images have shape {list(image.shape)}: give [N, 1, 28, 28]")
+        h = F.pad(image, [2, 2, 2, 2], value=-1.0).reshape([-1, 32, 32, 1])
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            h = leaky_relu(norm(conv(h)))  # [N, 16, 16, 32], [N, 8, 8, 64], [N, 4, 4, 128]
+        h = F.dropout(h.flatten(1), 0.3, training=self.training)
+        return leaky_relu(self.hidden(h))  # [N, 128]
+
+    def forward(self, image):
+        h = F.dropout(self._features(image), 0.5, training=self.training)
+        return self.digits(h)
+
+    def features(self, images):
+        """The last hidden layer, for any number of images -> float32 array [N, 128]."""
+        return self._each_batch(self._features, images)
+
+    def predict(self, images):
+        """The most likely digit of each image -> int array [N]."""
+        return self._each_batch(self, images).argmax(1)
+
+    def _each_batch(self, function, images):
+        images = np.asarray(images, "float32")
+        with evaluating(self):
+            return np.concatenate(
+                [
+                    function(paddle.to_tensor(images[start : start + 500])).numpy()
+                    for start in range(0, len(images), 500)
+                ]
+            )
+
+
+def accuracy(classifier, images, labels):
+    """Share of images [N, 1, 28, 28] that the classifier takes for their labels [N] -> Estimate."""
+    return Estimate((classifier.predict(images) == np.asarray(labels)).astype("float64"))
+
+
+def shifted(images, rng):
+    """uint8 images [B, 1, H, W], each moved by up to SHIFT pixels over a black background."""
+    count, _, height, width = images.shape
+    border = (SHIFT, SHIFT)
+    wide = np.pad(images[:, 0], ((0, 0), border, border))
+    down, across = rng.integers(0, 2 * SHIFT + 1, (2, count, 1))
+    rows, columns = down + np.arange(height), across + np.arange(width)  # [B, H], [B, W]
+    return wide[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]][:, None]
+
+
+@paddle.enable_grad()
+def train(dataset=None, epochs=EPOCHS, batch_size=128, learning_rate=3e-3, seed=0, progress=True):
+    """A classifier trained by cross-entropy on MNIST's training images, or on `dataset`.
+
+    Adam, with the one-cycle schedule of training.fit; the images of each batch are moved at random.
+    """
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if value != int(value) or value < 1:
+            raise InputError(f"{name} is {value}: give a whole number of at least 1")
+    dataset = data.load("mnist", "train") if dataset is None else dataset
+    rng = seeded(seed)
+    classifier = Classifier()
+    steps = epochs * -(-len(dataset.images) // batch_size)
+    rate = paddle.optimizer.lr.OneCycleLR(
+        learning_rate, steps, end_learning_rate=learning_rate / 1000
+    )
+    optimizer = paddle.optimizer.Adam(
+        rate, parameters=classifier.parameters(), use_multi_tensor=True
+    )
+    with tqdm(total=steps, disable=not progress, unit="batch") as bar:
+        for _ in range(epochs):
+            order = rng.permutation(len(dataset.images))
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
+                image = data.scale(shifted(dataset.images[rows], rng))
+                loss = F.cross_entropy(classifier(image), paddle.to_tensor(dataset.labels[rows]))
+                loss.backward()
+                optimizer.step()
+                optimizer.clear_grad()
+                rate.step()
+                bar.set_postfix_str(f"loss {loss.item():.3f}", False)
+                bar.update()
+    classifier.eval()
+    return classifier
+
+
+def weights_path(folder=None):
+    """Where the weights lie: `folder`, or the project's data/weights."""
+    return Path(folder or data.folder() / "weights") / "classifier.safetensors"
+
+
+def load(folder=None):
+    """The trained classifier, from the shipped weights or those in `folder`."""
+    classifier = Classifier()
+    weights.load(classifier, weights_path(folder))
+    classifier.eval()
+    return classifier
