@@ -8,7 +8,7 @@ from . import runtime
 runtime.tune()  # before Paddle is imported and does its first product
 
 # isort: split
-from . import (
+from . import (  # noqa: E402
     callbacks,
     classifier,
     data,
@@ -19,7 +19,7 @@ from . import (
     recipes,
     training,
     weights,
-)  # noqa: E402
+)
 from .data import Dataset  # noqa: E402
 from .errors import InputError  # noqa: E402
 from .models import VAE, Autoencoder, Decoder, Encoder  # noqa: E402
