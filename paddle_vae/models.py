@@ -83,22 +83,23 @@ class MLPEncoder(nn.Layer):
     [N, latent_dim] (L3, L5). hidden: the widths of the layers between.
 
     With variational=False it returns the code alone, which passes a ReLU as well (L2).
+    With conditional=True it also takes a one-hot label [N, 10, 1, 1].
     """
 
-    conditional = False
-
-    def __init__(self, latent_dim, hidden, variational=True):
+    def __init__(self, latent_dim, hidden, variational=True, conditional=False):
         super().__init__()
-        self.hidden = nn.LayerList(nn.Linear(a, b) for a, b in pairwise((28 * 28, *hidden)))
+        sizes = 28 * 28 + LABELS * conditional, *hidden
+        self.hidden = nn.LayerList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.mean = nn.Linear(hidden[-1], latent_dim)
         if variational:
             self.logvar = nn.Linear(hidden[-1], latent_dim)
-        self.latent_dim, self.variational = latent_dim, variational
+        self.latent_dim, self.conditional, self.variational = latent_dim, conditional, variational
 
-    def forward(self, image):
+    def forward(self, image, label=None):
         if list(image.shape[1:]) != [1, 28, 28]:
             raise InputError(f"image has shape {list(image.shape)}: give images [N, 1, 28, 28]")
         h = image.flatten(1)  # [N, 784]
+        h = paddle.concat([h, label.flatten(1)], axis=1) if self.conditional else h  # [N, 794]
         for layer in self.hidden:
             h = F.relu(layer(h))  # [N, width]
         mean = self.mean(h)  # [N, latent_dim]
@@ -109,19 +110,20 @@ class MLPDecoder(nn.Layer):
     """p(x|z) by fully connected layers with ReLU: z [N, latent_dim, 1, 1] -> [N, 1, 28, 28].
 
     Puts out an image in [0, 1] through a sigmoid (L2), or, with logits=True, the numbers before
-    it, which is what losses.binary_cross_entropy takes (L3, L5).
+    it, which is what losses.binary_cross_entropy takes (L3, L5). With conditional=True it also
+    takes a one-hot label [N, 10, 1, 1].
     """
 
-    conditional = False
-
-    def __init__(self, latent_dim, hidden, logits=False):
+    def __init__(self, latent_dim, hidden, logits=False, conditional=False):
         super().__init__()
-        self.hidden = nn.LayerList(nn.Linear(a, b) for a, b in pairwise((latent_dim, *hidden)))
+        sizes = latent_dim + LABELS * conditional, *hidden
+        self.hidden = nn.LayerList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.pixels = nn.Linear(hidden[-1], 28 * 28)
-        self.logits = logits
+        self.logits, self.conditional = logits, conditional
 
-    def forward(self, z):
-        h = z.flatten(1)  # [N, latent_dim]
+    def forward(self, z, label=None):
+        h = paddle.concat([z, label], axis=1) if self.conditional else z  # [N, latent_dim (+ 10)]
+        h = h.flatten(1)
         for layer in self.hidden:
             h = F.relu(layer(h))  # [N, width]
         h = self.pixels(h).reshape([-1, 1, 28, 28])

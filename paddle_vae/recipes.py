@@ -55,9 +55,8 @@ class Recipe:
         return data.pad(dataset, self.padding) if self.padding else dataset
 
 
-def _conditional_vae(encoder=True, decoder=True):
-    """L1's VAE whose encoder, decoder or both are given the label."""
-    return models.VAE(models.Encoder(conditional=encoder), models.Decoder(conditional=decoder))
+def _conditional_vae():
+    return models.VAE(models.Encoder(conditional=True), models.Decoder(conditional=True))
 
 
 def _mlp_autoencoder():
@@ -143,16 +142,6 @@ RECIPES = {
             checkpoints=(1, 50),
             lesson=CONSTANT | {"epochs": 100, "batch_size": 512},
             **BERNOULLI,
-        ),
-        Recipe(
-            "cvae_2d_encoder",
-            "cvae_2d, label to the encoder only (notebook 05)",
-            partial(_conditional_vae, decoder=False),
-        ),
-        Recipe(
-            "cvae_2d_decoder",
-            "cvae_2d, label to the decoder only (notebook 05)",
-            partial(_conditional_vae, encoder=False),
         ),
         Recipe(
             "binary_vae_2d",
