@@ -128,6 +128,7 @@ RECIPES = {
             padding=2,
             beta=0.1,
             epochs=4,
+            learning_rate=1e-3,  # at 3e-3 the KL term ran away for some hundred batches
             half=True,
             lesson=CONSTANT | {"epochs": 4},
             **UNIT,
