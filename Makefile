@@ -51,7 +51,10 @@ test: $(READY)
 	@mkdir -p $(IPYTHON)
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m ruff check .
-	@$(RUN) -m pytest -n $(WORKERS) --dist loadscope
+	@# workers that each use every core get in each other's way
+	@threads=$$($(RUN) -c 'import os; print(max(1, os.cpu_count() // $(WORKERS)))'); \
+	    OMP_NUM_THREADS=$$threads MKL_NUM_THREADS=$$threads \
+	    $(RUN) -m pytest -n $(WORKERS) --dist loadscope
 
 format: $(READY)
 	@$(RUN) -m ruff check --fix .
