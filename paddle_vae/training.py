@@ -122,11 +122,9 @@ def fit(
                 tests.append(
                     metrics.evaluate(model, test, reconstruction, beta, value_range, binarize, seed)
                 )
-            history = History(
-                np.array(steps),
-                np.array(steps).reshape(epoch + 1, batches_per_epoch, 3).mean(1),
-                np.array(tests) if tests else None,
-            )
+            losses_so_far = np.array(steps)
+            epoch_means = losses_so_far.reshape(epoch + 1, batches_per_epoch, 3).mean(1)
+            history = History(losses_so_far, epoch_means, np.array(tests) if tests else None)
             _call(callbacks, model, history)
     model.eval()
     return history
