@@ -1,19 +1,21 @@
-"""Conv2D and Conv2DTranspose: paddle.nn's results and parameters, at matrix-product speed on a CPU.
+"""Conv2D and Conv2DTranspose: paddle.nn's results and parameters, several times as fast on a CPU.
 
-Why they are fast. A processor multiplies two large matrices many times as fast as it runs Paddle's
-own loops for a strided convolution, so a convolution here is two steps only:
+Why they are fast. A processor multiplies large matrices many times as fast as it runs Paddle's own
+loops for a strided convolution, so here all arithmetic is matrix products, and as little as can be:
 
 1. *Gather.* Channels are the last axis ([N, H, W, C]), so a pixel is one contiguous row of C
-   numbers, and a batch is a table of N*H*W rows. The pixels under the kernel, for every place
-   where the kernel stops, are a list of row numbers that depends on the shape alone: made once,
-   then one `gather`. Rows outside the image point to one extra row of zeros; that is the padding.
-2. *Multiply.* One matrix product of the gathered rows with the kernel, written as a matrix.
+   numbers, and a batch is a table of N*H*W rows. Which pixels are needed where is a list of row
+   numbers that depends on the shape alone: made once, then one lookup. Padding is a row of zeros.
+2. *Multiply.* A kernel of 4x4 with stride 2 is one of 2x2 with stride 1, once 2x2 pixels are taken
+   as one; and tiles of such a convolution need far fewer products than it seems (Winograd 1980;
+   for networks Lavin and Gray 2016): additions before and after replace over half of them.
 
 A transposed convolution is the backward pass of a convolution, and a convolution is the backward
-pass of a transposed one, so two functions (`_patches` and `_spread`) serve all four directions.
+pass of a transposed one, so the two ways of one class serve all four directions.
 Notebook 10 draws this on a 6x6 image.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -24,156 +26,157 @@ from paddle.autograd import PyLayer
 __all__ = ["Conv2D", "Conv2DTranspose", "leaky_relu"]
 
 
-# --- the row numbers: they depend on shapes alone, so each table is made once and kept ---
+def cook_toom(size):
+    """The three matrices with which `size` outputs of a kernel of two numbers take size + 1
+    products instead of 2 * size (Winograd's F(size, 2), by the construction of Cook and Toom).
 
-
-def _row_numbers(count, height, width, rows, columns):
-    """Row number of pixel (rows, columns) in each image; outside pixels get the row of zeros.
-
-    rows [h, 1, k, 1] and columns [1, w, 1, k] -> int32 tensor [count * h * w * k * k].
+    y[i] = d[i] * g[0] + d[i + 1] * g[1] for i < size is output @ ((kernel @ g) * (input @ d)).
+    The reason: a product of two polynomials is known from its values at enough points, one of them
+    infinity, and this is that product read backwards. Returns input [size + 1, size + 1],
+    kernel [size + 1, 2] and output [size, size + 1].
     """
+    points = np.array([0, 1, -1, 2, -2, 0.5, -0.5])[:size]
+
+    def values(terms):  # of a polynomial at the points; at infinity its last coefficient remains
+        return np.vstack([np.vander(points, terms, increasing=True), np.eye(terms)[-1]])
+
+    return np.linalg.inv(values(size + 1)).T, values(2), values(size).T
+
+
+def _row_numbers(image, places, blocks):
+    """Numbers of pixels of an image (N, H, W) among the rows of [N * H * W, C], in the order [place
+    row, place column, N, tile row, tile column, pixel of a block]; outside, that after the last.
+
+    places: for both axes, the places of each tile [place, tile]. blocks: whether a place is a block
+    of 2x2 pixels, the first of them half outside, or a single pixel.
+    """
+    count, height, width = image
+    rows, columns = (
+        2 * axis[..., None] + np.arange(-1, 1) if blocks else axis[..., None] for axis in places
+    )
+    rows, columns = rows[:, None, None, :, None, :, None], columns[:, None, None, :, None, :]
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    image = np.arange(count).reshape(-1, 1, 1, 1, 1)
-    number = np.where(inside, (image * height + rows) * width + columns, count * height * width)
-    return paddle.to_tensor(number.ravel().astype("int32"), place=paddle.CPUPlace())
+    images = np.arange(count)[:, None, None, None, None]
+    numbers = (images * height + rows) * width + columns
+    return np.where(inside, numbers, count * height * width).ravel()
 
 
-@lru_cache(maxsize=32)
-def _patch_table(count, height, width):
-    """For each place where the kernel stops (padding 1, stride 2): the 4x4 pixels under it."""
-    first = np.arange(-1, height - 1, 2)[:, None, None, None]
-    left = np.arange(-1, width - 1, 2)[None, :, None, None]
-    step = np.arange(4)
-    return _row_numbers(
-        count, height, width, first + step[None, None, :, None], left + step[None, None, None, :]
-    )
+def _lookup(x, table):
+    """Rows of x [N, H, W, C] by their numbers; the number after the last gives zeros."""
+    *places, channels = x.shape
+    # paddle.nn.functional.embedding, but for its check that forbids such a number; paddle.gather
+    # would need a copy of x with a row of zeros appended
+    return paddle._C_ops.embedding(table, x.reshape([-1, channels]), math.prod(places), False)
 
 
-@lru_cache(maxsize=32)
-def _corner_table(count, height, width):
-    """For each corner between pixels, the outer border's included: the 2x2 pixels around it."""
-    row, column = np.arange(height + 1), np.arange(width + 1)
-    back = np.arange(2)  # the pixel after the corner, then the one before it
-    return _row_numbers(
-        count,
-        height,
-        width,
-        row[:, None, None, None] - back[None, None, :, None],
-        column[None, :, None, None] - back[None, None, None, :],
-    )
+class _Way:
+    """One way between large images [N, 2h, 2w, L] and small ones [N, h, w, S], for one shape.
 
-
-@lru_cache(maxsize=32)
-def _unfold_table(count, height, width):
-    """Where each pixel of [N, 2h, 2w] lies among the 2x2 blocks around the corners of [N, h, w]."""
-    row, column = np.arange(1, 2 * height + 1)[:, None], np.arange(1, 2 * width + 1)[None, :]
-    corner = (np.arange(count)[:, None, None] * (height + 1) + row // 2) * (width + 1) + column // 2
-    number = corner * 4 + row % 2 * 2 + column % 2
-    return paddle.to_tensor(number.ravel().astype("int32"), place=paddle.CPUPlace())
-
-
-# --- the two directions ---
-
-
-def _pixels(x):
-    """[N, H, W, C] -> [N * H * W, C], one row a pixel; costs nothing."""
-    return x.reshape([-1, x.shape[-1]])
-
-
-def _gather(x, table):
-    """Rows of x [N, H, W, C] by a table of row numbers, with a row of zeros for the padding."""
-    zeros = paddle.zeros([1, x.shape[-1]], x.dtype)
-    return paddle.gather(paddle.concat([_pixels(x), zeros]), table)
-
-
-def _patches(x):
-    """[N, 2h, 2w, C] -> [N * h * w, 16 * C]: a row is all that one stop of the kernel sees."""
-    return _gather(x, _patch_table(*x.shape[:3])).reshape([-1, 16 * x.shape[-1]])
-
-
-def _as_matrix(weight):
-    """Kernel [A, B, k, k] -> [k * k * B, A], its rows in the order of a patch's numbers."""
-    return weight.transpose([2, 3, 1, 0]).reshape([-1, weight.shape[0]])
-
-
-def _as_kernel(matrix, like):
-    """Gradient [A, k * k * B] -> [A, B, k, k], the weight's own layout."""
-    a, b, k, _ = like.shape
-    return matrix.reshape([a, k, k, b]).transpose([0, 3, 1, 2])
-
-
-def _spread(x, weight, bias=None):
-    """Transposed 4x4 convolution, stride 2, padding 1: [N, h, w, A] -> [N, 2h, 2w, B].
-
-    An output pixel sees just 2x2 input pixels. Output pixels come in 2x2 blocks, one around each
-    corner between input pixels, that see the same four: one product makes a whole block.
+    `shrink` is the way of a convolution (4x4, stride 2, padding 1), the other one that of its
+    transpose. Blocks of 2x2 pixels of the large image are taken as one place with 4 L channels, the
+    first block half outside. Then a small pixel i sees the blocks i and i + 1, and a block i gets
+    from the small pixels i - 1 and i: both ways are a 2x2 kernel that moves in steps of one.
+    The output is cut into tiles of m x m places, which see (m + 1) x (m + 1) places of the input.
     """
-    count, height, width, a = x.shape
-    b = weight.shape[1]
-    corners = _gather(x, _corner_table(count, height, width)).reshape([-1, 4 * a])
-    # kernel row = 2 * (which of the two pixels) + (which row of the block), and so for columns
-    matrix = weight.reshape([a, b, 2, 2, 2, 2]).transpose([2, 4, 0, 3, 5, 1])
-    bias = None if bias is None else bias.tile(4)  # [4*B], for the four pixels of a block
-    blocks = _product(corners, matrix.reshape([4 * a, 4 * b]), bias)  # [N*(h+1)*(w+1), 4*B]
-    table = _unfold_table(count, height, width)
-    return paddle.gather(blocks.reshape([-1, b]), table).reshape([count, 2 * height, 2 * width, b])
+
+    def __init__(self, count, height, width, shrink, dtype):
+        self.shrink = shrink
+        small, large = (count, height, width), (count, 2 * height, 2 * width)
+        source, self.target = (large, small) if shrink else (small, large)
+        outputs = (height, width) if shrink else (height + 1, width + 1)
+        # the m with the fewest products; above 7, rounding errors grow too large
+        m = min(range(1, 8), key=lambda m: math.prod(-(-n // m) * (m + 1) for n in outputs))
+        self.places, self.products = m * m, (m + 1) ** 2
+        tiles = [m * np.arange(-(-n // m)) for n in outputs]  # the first place of each
+        first = 0 if shrink else -1
+        seen = [tile + np.arange(first, first + m + 1)[:, None] for tile in tiles]
+        made = [tile + np.arange(m)[:, None] for tile in tiles]
+        reads, writes = (
+            _row_numbers(source, seen, shrink),
+            _row_numbers(self.target, made, not shrink),
+        )
+        finds = np.empty(math.prod(self.target) + 1, int)  # the last one for all pixels outside
+        finds[writes] = np.arange(len(writes))
+        self.reads, self.writes, self.finds = (
+            paddle.to_tensor(table.astype("int32"), place=paddle.CPUPlace())
+            for table in (reads, writes, finds[:-1])
+        )
+        inputs, kernel, outputs = cook_toom(m)
+        kernel = kernel if shrink else kernel[:, ::-1]  # its last place meets pixel i - 1
+        self.inputs, self.kernel, self.outputs = (  # [P, P], [P, 4], [m * m, P]; P = (m + 1)^2
+            paddle.to_tensor(np.kron(matrix, matrix), dtype, place=paddle.CPUPlace())
+            for matrix in (inputs, kernel, outputs)
+        )
+
+    def cut(self, x):
+        """Input image -> its tiles, combined for the products: [P, tiles, K]."""
+        channels = x.shape[-1] * (4 if self.shrink else 1)
+        places = _lookup(x, self.reads).reshape([self.products, -1])
+        return paddle.matmul(self.inputs, places).reshape([self.products, -1, channels])
+
+    def join(self, tiles, weight, bias=None):
+        """Tiles [P, tiles, K] times the weight [S, L, 4, 4] -> output image."""
+        small, large, *_ = weight.shape
+        # kernel row = 2 * (which of two places) + (which row of the block), and so for columns
+        order = [2, 4, 3, 5, 1, 0] if self.shrink else [2, 4, 0, 3, 5, 1]
+        matrix = weight.reshape([small, large, 2, 2, 2, 2]).transpose(order).reshape([4, -1])
+        matrix = paddle.matmul(self.kernel, matrix)
+        matrix = matrix.reshape([self.products, 4 * large if self.shrink else small, -1])
+        products = paddle.matmul(tiles, matrix)  # [P, tiles, M]: nearly all the work is here
+        products = products.reshape([self.products, -1])
+        if bias is None:
+            y = paddle.matmul(self.outputs, products)  # [m * m, tiles * M]
+        else:  # addmm: Paddle's broadcast addition afterwards would take two more passes
+            bias = bias.tile(products.shape[1] // bias.shape[0]).unsqueeze(0)
+            y = paddle.addmm(bias, self.outputs, products)
+        channels = small if self.shrink else large
+        return _lookup(y.reshape([-1, channels]), self.finds).reshape([*self.target, channels])
+
+    def weight_gradient(self, tiles, dy, weight):
+        """Gradient of the weight [S, L, 4, 4] from the input's tiles and the output's gradient."""
+        small, large, *_ = weight.shape
+        places = _lookup(dy, self.writes).reshape([self.places, -1])
+        places = paddle.matmul(self.outputs, places, transpose_x=True)
+        places = places.reshape([self.products, -1, small if self.shrink else 4 * large])
+        matrix = paddle.matmul(tiles, places, transpose_x=True).reshape([self.products, -1])
+        matrix = paddle.matmul(self.kernel, matrix, transpose_x=True)  # [4, K * M]
+        if self.shrink:
+            kernel = matrix.reshape([2, 2, 2, 2, large, small]).transpose([5, 4, 0, 2, 1, 3])
+        else:
+            kernel = matrix.reshape([2, 2, small, 2, 2, large]).transpose([2, 5, 0, 3, 1, 4])
+        return kernel.reshape(weight.shape)
 
 
-def _product(a, b, bias):
-    """a b + bias, the bias [columns] or None. One pass with addmm: Paddle's broadcast addition
-    after the product takes as long as reading and writing the result twice more."""
-    return paddle.matmul(a, b) if bias is None else paddle.addmm(bias.reshape([1, -1]), a, b)
+_way = lru_cache(maxsize=32)(_Way)  # tables and matrices of a shape are made once and kept
+
+
+class _Strided:
+    """4x4, stride 2, padding 1; shrink: convolution, otherwise transposed."""
+
+    def __init__(self, shrink):
+        self.shrink = shrink
+
+    def forward(self, x, weight, bias):
+        self.x, self.weight = x, weight
+        count, height, width, _ = x.shape
+        self.small = (count, height // 2, width // 2) if self.shrink else (count, height, width)
+        way = _way(*self.small, self.shrink, x.dtype)
+        return way.join(way.cut(x), weight, bias)
+
+    def backward(self, dy, needs_dx):
+        way = _way(*self.small, not self.shrink, dy.dtype)
+        tiles = way.cut(dy)  # one cutting serves both: x is to dy, backward, what dy is to x
+        dw = way.weight_gradient(tiles, self.x, self.weight)
+        return way.join(tiles, self.weight) if needs_dx else None, dw
 
 
 def _bias_gradient(dy):
-    """Sum of dy [N, H, W, C] over all but the channels, again as a product with ones."""
-    rows = _pixels(dy)
-    return paddle.matmul(paddle.ones([1, rows.shape[0]], dy.dtype), rows).reshape([-1])
-
-
-def _sum_of_products(a, b, count):
-    """a [M, p], b [M, q] -> transposed a times b, [p, q]: the gradient of a weight.
-
-    MKL shares a small result badly among threads; a product for each image, then their sum, is
-    five times as fast.
-    """
-    if a.shape[1] * b.shape[1] > 1024:
-        return paddle.matmul(a, b, transpose_x=True)
-    a, b = a.reshape([count, -1, a.shape[1]]), b.reshape([count, -1, b.shape[1]])
-    return paddle.matmul(a, b, transpose_x=True).sum(0)
-
-
-class _Convolution:
-    """4x4, stride 2, padding 1: [N, 2h, 2w, C] -> [N, h, w, O]."""
-
-    def forward(self, x, weight, bias):
-        count, height, width, channels = x.shape
-        patches = _patches(x)
-        # patches are four times as large as x, which is kept anyway: gather wide ones again
-        self.x, self.weight = x, weight
-        self.patches = patches if channels == 1 else None
-        y = _product(patches, _as_matrix(weight), bias)  # [N * h * w, O]
-        return y.reshape([count, height // 2, width // 2, -1])
-
-    def backward(self, dy, needs_dx):
-        patches = _patches(self.x) if self.patches is None else self.patches
-        dw = _as_kernel(_sum_of_products(_pixels(dy), patches, len(dy)), self.weight)
-        return _spread(dy, self.weight) if needs_dx else None, dw
-
-
-class _TransposedConvolution:
-    """4x4, stride 2, padding 1: [N, h, w, C] -> [N, 2h, 2w, O]."""
-
-    def forward(self, x, weight, bias):
-        self.x, self.weight = x, weight
-        return _spread(x, weight, bias)
-
-    def backward(self, dy, needs_dx):
-        patches = _patches(dy)  # one gather serves both products
-        dw = _as_kernel(_sum_of_products(_pixels(self.x), patches, len(dy)), self.weight)
-        if not needs_dx:
-            return None, dw
-        return paddle.matmul(patches, _as_matrix(self.weight)).reshape(self.x.shape), dw
+    """Sum of dy [N, H, W, C] over all but the channels, as two products with ones, which are
+    quicker than `sum`."""
+    count, height, width, channels = dy.shape
+    of_images, of_pixels = (paddle.ones([1, n], dy.dtype) for n in (count, height * width))
+    pixels = paddle.matmul(of_images, dy.reshape([count, -1]))
+    return paddle.matmul(of_pixels, pixels.reshape([-1, channels])).reshape([-1])
 
 
 class _ConvolutionToOne:
@@ -187,7 +190,9 @@ class _ConvolutionToOne:
         self.x, self.weight = x, weight
         count, height, width, channels = x.shape
         kernel = weight.reshape([channels, 9]).transpose([1, 0])
-        planes = paddle.matmul(kernel, _pixels(x), transpose_y=True)  # [9, N * H * W]
+        planes = paddle.matmul(
+            kernel, x.reshape([-1, x.shape[-1]]), transpose_y=True
+        )  # [9, N * H * W]
         planes = planes.reshape([9, count, height, width])
         planes = nn.functional.pad(planes, [0, 0, 0, 0, 1, 1, 1, 1])
         shifted = [
@@ -208,7 +213,8 @@ class _ConvolutionToOne:
         ]
         planes = paddle.stack(shifted, 1).reshape([count, 9, -1])  # [N, 9, H * W]
         pixels = self.x.reshape([count, -1, channels])
-        dw = paddle.matmul(planes, pixels).sum(0)  # [9, C]; by image, as in _sum_of_products
+        # MKL shares a small result badly among threads: a product for each image, then their sum
+        dw = paddle.matmul(planes, pixels).sum(0)  # [9, C]
         dw = dw.transpose([1, 0]).reshape(self.weight.shape)
         if not needs_dx:
             return None, dw
@@ -324,7 +330,7 @@ class Conv2D(nn.Conv2D):
             y = y if self.bias is None else y + self.bias  # [N, out]
             return y.reshape([-1, 1, 1, y.shape[1]] if channels_last else [-1, y.shape[1], 1, 1])
         if height % 2 == width % 2 == 0 and _plain(self, 4, 2, 1):
-            return _run(_Convolution(), self, x)
+            return _run(_Strided(shrink=True), self, x)
         if self.weight.shape[0] == 1 and _plain(self, 3, 1, 1):
             return _run(_ConvolutionToOne(), self, x)
         return super().forward(x)
@@ -338,5 +344,5 @@ class Conv2DTranspose(nn.Conv2DTranspose):
     def forward(self, x, output_size=None):
         """Image [N, in, H, W] ("NCHW") or [N, H, W, in] ("NHWC") -> the same with `out`, 2H, 2W."""
         if output_size is None and _on_cpu(x) and _plain(self, 4, 2, 1):
-            return _run(_TransposedConvolution(), self, x)
+            return _run(_Strided(shrink=False), self, x)
         return super().forward(x, output_size)

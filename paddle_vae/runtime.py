@@ -108,23 +108,25 @@ def _processor():
 
 
 def _set_threads(user, paddle):
-    """All cores for matrix products only: Paddle's own loops, told to use more, get slower."""
+    """All cores for what Paddle can share out among them: matrix products, lookups of rows."""
     name = "threads"
     for variable in ("MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         if variable in user:
             _settings.append((name, None, f"you set {variable} to {user[variable]}"))
             return
-    library = Path(paddle.__file__).parent / "libs" / "libmklml_intel.so"
-    if sys.platform != "linux" or not library.exists():
+    libraries = Path(paddle.__file__).parent / "libs"
+    if sys.platform != "linux" or not (libraries / "libmklml_intel.so").exists():
         _settings.append((name, None, "only for the MKL that comes with Paddle on Linux"))
         return
-    count = _cores()
+    count = ctypes.c_int(_cores())
     try:
-        ctypes.CDLL(str(library)).MKL_Set_Num_Threads(ctypes.c_int(count))
+        ctypes.CDLL(str(libraries / "libmklml_intel.so")).MKL_Set_Num_Threads(count)
+        ctypes.CDLL(str(libraries / "libiomp5.so")).omp_set_num_threads(count)
     except (OSError, AttributeError) as error:
         _settings.append((name, None, f"MKL could not be asked: {error}"))
         return
-    _settings.append((name, count, "Paddle multiplies matrices on one core unless told otherwise"))
+    reason = "Paddle multiplies matrices on one core unless told otherwise"
+    _settings.append((name, count.value, reason))
 
 
 def _cores():
