@@ -84,7 +84,7 @@ class _Way:
         small, large = (count, height, width), (count, 2 * height, 2 * width)
         source, self.target = (large, small) if shrink else (small, large)
         outputs = (height, width) if shrink else (height + 1, width + 1)
-        # the m with the fewest products; above 7, rounding errors grow too large
+        # the m with the fewest products; above 7 little is gained, and rounding errors grow
         m = min(range(1, 8), key=lambda m: math.prod(-(-n // m) * (m + 1) for n in outputs))
         self.places, self.products = m * m, (m + 1) ** 2
         tiles = [m * np.arange(-(-n // m)) for n in outputs]  # the first place of each

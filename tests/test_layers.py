@@ -43,6 +43,16 @@ LEFT_TO_PADDLE = [
 ]
 
 
+@pytest.mark.parametrize("size", range(1, 8))
+def test_cook_toom_is_the_convolution_for_all_numbers(size):
+    """The factor of d[j] * g[a] in y[i], which does not depend on d and g, is 1 where j = i + a."""
+    inputs, kernel, outputs = layers.cook_toom(size)
+    assert inputs.shape == (size + 1, size + 1)  # so many products, no more
+    factors = np.einsum("ir,ra,rj->iaj", outputs, kernel, inputs)
+    i, a, j = np.ogrid[:size, :2, : size + 1]
+    np.testing.assert_allclose(factors, j == i + a, atol=1e-12)
+
+
 def twins(case, data_format, **keywords):
     """One of our layers and one of paddle.nn's that hold the same weights."""
     name, inputs, outputs, kernel, stride, padding, *_ = case
