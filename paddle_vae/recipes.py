@@ -34,6 +34,7 @@ class Recipe:
     batch_size: int = 128
     learning_rate: float = 3e-3  # the peak of the one-cycle schedule
     one_cycle: bool = True  # else the rate is constant
+    beta1: float = 0.9  # of Adam
     seed: int = 0
     checkpoints: tuple[int, ...] = ()  # epochs whose weights are kept as well
     half: bool = False  # keep the weights in 16 bits
@@ -84,8 +85,20 @@ BERNOULLI = {"value_range": (0.0, 1.0), "reconstruction": losses.binary_cross_en
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("ae_2d", "autoencoder, 2-D code (notebook 01)", models.Autoencoder, epochs=10),
-        Recipe("vae_2d", "L1's VAE, 2-D latent (notebook 02)", models.VAE, epochs=25),
+        Recipe(
+            "ae_2d",
+            "autoencoder, 2-D code (notebook 01)",
+            models.Autoencoder,
+            epochs=10,
+            beta1=0.5,  # L1's; with 0.9 it may never leave the answer "all black"
+        ),
+        Recipe(
+            "vae_2d",
+            "L1's VAE, 2-D latent (notebook 02)",
+            models.VAE,
+            epochs=25,
+            learning_rate=8e-3,
+        ),
         Recipe("cvae_2d", "L1's conditional VAE, 2-D latent (notebook 05)", _conditional_vae),
         Recipe(
             "mlp_ae_20d",
@@ -205,6 +218,7 @@ def train(name, epochs=None, seed=None, lesson=False, callbacks=(), progress=Tru
         batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
         one_cycle=recipe.one_cycle,
+        beta1=recipe.beta1,
         seed=seed,
         callbacks=callbacks,
         progress=progress,
