@@ -69,6 +69,14 @@ def _lookup(x, table):
     return paddle._C_ops.embedding(table, x.reshape([-1, channels]), math.prod(places), False)
 
 
+def _combine(matrix, x, transpose=False):
+    """Apply a matrix [r, c] to both axes of places, rows and then columns, which is several times
+    as fast as both at once: x [c, c, ...] -> [r, r, n]."""
+    r, c = matrix.shape[::-1] if transpose else matrix.shape
+    x = paddle.matmul(matrix, x.reshape([c, -1]), transpose)
+    return paddle.matmul(matrix, x.reshape([r, c, -1]), transpose)
+
+
 class _Way:
     """One way between large images [N, 2h, 2w, L] and small ones [N, h, w, S], for one shape.
 
@@ -86,7 +94,7 @@ class _Way:
         outputs = (height, width) if shrink else (height + 1, width + 1)
         # the m with the fewest products; above 7 little is gained, and rounding errors grow
         m = min(range(1, 8), key=lambda m: math.prod(-(-n // m) * (m + 1) for n in outputs))
-        self.places, self.products = m * m, (m + 1) ** 2
+        self.m, self.products = m, (m + 1) ** 2
         tiles = [m * np.arange(-(-n // m)) for n in outputs]  # the first place of each
         first = 0 if shrink else -1
         seen = [tile + np.arange(first, first + m + 1)[:, None] for tile in tiles]
@@ -103,43 +111,44 @@ class _Way:
         )
         inputs, kernel, outputs = cook_toom(m)
         kernel = kernel if shrink else kernel[:, ::-1]  # its last place meets pixel i - 1
-        self.inputs, self.kernel, self.outputs = (  # [P, P], [P, 4], [m * m, P]; P = (m + 1)^2
-            paddle.to_tensor(np.kron(matrix, matrix), dtype, place=paddle.CPUPlace())
+        self.inputs, self.kernel, self.outputs = (
+            paddle.to_tensor(matrix.copy(), dtype, place=paddle.CPUPlace())
             for matrix in (inputs, kernel, outputs)
         )
 
     def cut(self, x):
-        """Input image -> its tiles, combined for the products: [P, tiles, K]."""
+        """Input image -> its tiles, combined for the products: [P, tiles, K], P = (m + 1)^2."""
         channels = x.shape[-1] * (4 if self.shrink else 1)
-        places = _lookup(x, self.reads).reshape([self.products, -1])
-        return paddle.matmul(self.inputs, places).reshape([self.products, -1, channels])
+        places = _lookup(x, self.reads)
+        return _combine(self.inputs, places).reshape([self.products, -1, channels])
 
     def join(self, tiles, weight, bias=None):
         """Tiles [P, tiles, K] times the weight [S, L, 4, 4] -> output image."""
         small, large, *_ = weight.shape
         # kernel row = 2 * (which of two places) + (which row of the block), and so for columns
         order = [2, 4, 3, 5, 1, 0] if self.shrink else [2, 4, 0, 3, 5, 1]
-        matrix = weight.reshape([small, large, 2, 2, 2, 2]).transpose(order).reshape([4, -1])
-        matrix = paddle.matmul(self.kernel, matrix)
+        matrix = _combine(self.kernel, weight.reshape([small, large, 2, 2, 2, 2]).transpose(order))
         matrix = matrix.reshape([self.products, 4 * large if self.shrink else small, -1])
         products = paddle.matmul(tiles, matrix)  # [P, tiles, M]: nearly all the work is here
-        products = products.reshape([self.products, -1])
+        # _combine(self.outputs, products), but columns first, so that addmm can add the bias to
+        # the last product: Paddle's broadcast addition afterwards would take two more passes
+        y = paddle.matmul(self.outputs, products.reshape([self.m + 1, self.m + 1, -1]))
+        y = y.reshape([self.m + 1, -1])
         if bias is None:
-            y = paddle.matmul(self.outputs, products)  # [m * m, tiles * M]
-        else:  # addmm: Paddle's broadcast addition afterwards would take two more passes
-            bias = bias.tile(products.shape[1] // bias.shape[0]).unsqueeze(0)
-            y = paddle.addmm(bias, self.outputs, products)
+            y = paddle.matmul(self.outputs, y)  # [m, m * tiles * M]
+        else:
+            bias = bias.tile(y.shape[1] // bias.shape[0]).unsqueeze(0)
+            y = paddle.addmm(bias, self.outputs, y)
         channels = small if self.shrink else large
         return _lookup(y.reshape([-1, channels]), self.finds).reshape([*self.target, channels])
 
     def weight_gradient(self, tiles, dy, weight):
         """Gradient of the weight [S, L, 4, 4] from the input's tiles and the output's gradient."""
         small, large, *_ = weight.shape
-        places = _lookup(dy, self.writes).reshape([self.places, -1])
-        places = paddle.matmul(self.outputs, places, transpose_x=True)
+        places = _combine(self.outputs, _lookup(dy, self.writes), transpose=True)
         places = places.reshape([self.products, -1, small if self.shrink else 4 * large])
-        matrix = paddle.matmul(tiles, places, transpose_x=True).reshape([self.products, -1])
-        matrix = paddle.matmul(self.kernel, matrix, transpose_x=True)  # [4, K * M]
+        matrix = paddle.matmul(tiles, places, transpose_x=True)  # [P, K, M]
+        matrix = _combine(self.kernel, matrix, transpose=True)  # [2, 2, K * M]
         if self.shrink:
             kernel = matrix.reshape([2, 2, 2, 2, large, small]).transpose([5, 4, 0, 2, 1, 3])
         else:
