@@ -119,8 +119,8 @@ class _Way:
     def cut(self, x):
         """Input image -> its tiles, combined for the products: [P, tiles, K], P = (m + 1)^2."""
         channels = x.shape[-1] * (4 if self.shrink else 1)
-        places = _lookup(x, self.reads)
-        return _combine(self.inputs, places).reshape([self.products, -1, channels])
+        tiles = _combine(self.inputs, _lookup(x, self.reads))
+        return tiles.reshape([self.products, -1, channels])
 
     def join(self, tiles, weight, bias=None):
         """Tiles [P, tiles, K] times the weight [S, L, 4, 4] -> output image."""
@@ -129,10 +129,10 @@ class _Way:
         order = [2, 4, 3, 5, 1, 0] if self.shrink else [2, 4, 0, 3, 5, 1]
         matrix = _combine(self.kernel, weight.reshape([small, large, 2, 2, 2, 2]).transpose(order))
         matrix = matrix.reshape([self.products, 4 * large if self.shrink else small, -1])
-        products = paddle.matmul(tiles, matrix)  # [P, tiles, M]: nearly all the work is here
-        # _combine(self.outputs, products), but columns first, so that addmm can add the bias to
+        y = paddle.matmul(tiles, matrix)  # [P, tiles, M]: nearly all the work is here
+        # _combine(self.outputs, y), but columns first, so that addmm can add the bias to
         # the last product: Paddle's broadcast addition afterwards would take two more passes
-        y = paddle.matmul(self.outputs, products.reshape([self.m + 1, self.m + 1, -1]))
+        y = paddle.matmul(self.outputs, y.reshape([self.m + 1, self.m + 1, -1]))
         y = y.reshape([self.m + 1, -1])
         if bias is None:
             y = paddle.matmul(self.outputs, y)  # [m, m * tiles * M]
