@@ -199,9 +199,8 @@ class _ConvolutionToOne:
         self.x, self.weight = x, weight
         count, height, width, channels = x.shape
         kernel = weight.reshape([channels, 9]).transpose([1, 0])
-        planes = paddle.matmul(
-            kernel, x.reshape([-1, x.shape[-1]]), transpose_y=True
-        )  # [9, N * H * W]
+        pixels = x.reshape([-1, channels])
+        planes = paddle.matmul(kernel, pixels, transpose_y=True)  # [9, N * H * W]
         planes = planes.reshape([9, count, height, width])
         planes = nn.functional.pad(planes, [0, 0, 0, 0, 1, 1, 1, 1])
         shifted = [
