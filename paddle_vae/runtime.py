@@ -123,7 +123,7 @@ def _set_threads(user, paddle):
         ctypes.CDLL(str(libraries / "libmklml_intel.so")).MKL_Set_Num_Threads(count)
         ctypes.CDLL(str(libraries / "libiomp5.so")).omp_set_num_threads(count)
     except (OSError, AttributeError) as error:
-        _settings.append((name, None, f"MKL could not be asked: {error}"))
+        _settings.append((name, None, f"Paddle's libraries refused: {error}"))
         return
     reason = "Paddle multiplies matrices on one core unless told otherwise"
     _settings.append((name, count.value, reason))
