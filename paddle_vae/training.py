@@ -64,6 +64,7 @@ def fit(
     learning_rate=3e-3,
     one_cycle=True,
     beta1=0.9,
+    beta2=0.999,
     reconstruction=losses.squared_error,
     beta=1.0,
     value_range=(-1.0, 1.0),
@@ -77,10 +78,11 @@ def fit(
 
     dataset, test: data.Dataset. learning_rate: the peak of a one-cycle schedule (Smith 2018) that
     rises for the first 30 % of the batches and falls to almost nothing, or, with one_cycle=False,
-    a constant. binarize: as in data.batches, for the test set too. seed fixes shuffling and noise;
-    initial weights are the model's own. callbacks: functions that are called after every epoch, as
-    callback(model, history so far), with the model in eval mode and without gradients; what they
-    draw from Paddle's random state does not change the training. The model is left in eval mode.
+    a constant. beta1, beta2: Adam's. binarize: as in data.batches, for the test set too. seed fixes
+    shuffling and noise; initial weights are the model's own. callbacks: functions that are called
+    after every epoch, as callback(model, history so far), with the model in eval mode and without
+    gradients; what they draw from Paddle's random state does not change the training. The model is
+    left in eval mode.
     Raises InputError for an empty dataset, epochs or batch_size < 1 and a bad seed, and
     FloatingPointError where the loss stops being a number.
     """
@@ -97,7 +99,7 @@ def fit(
             learning_rate, epochs * batches_per_epoch, end_learning_rate=learning_rate / 1000
         )
     optimizer = paddle.optimizer.Adam(
-        rate, beta1=beta1, parameters=model.parameters(), use_multi_tensor=True
+        rate, beta1, beta2, parameters=model.parameters(), use_multi_tensor=True
     )
     model.train()
     steps, tests = [], []

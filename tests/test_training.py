@@ -118,6 +118,16 @@ def test_one_cycle_rises_and_falls_and_else_the_rate_is_constant(digits, monkeyp
     assert rates == [1e-4]
 
 
+def test_without_its_averages_adam_moves_every_weight_by_the_rate(digits):
+    paddle.seed(0)
+    model = small_vae()
+    before = model.decoder.conv4.weight.numpy()
+    how = {"epochs": 3, "batch_size": 64, "one_cycle": False, "learning_rate": 0.01}
+    fit(model, digits, beta1=0.0, beta2=0.0, progress=False, **how)
+    moved = np.abs(model.decoder.conv4.weight.numpy() - before) / 0.01  # by 1 up or down, thrice
+    np.testing.assert_allclose(moved, np.where(moved > 2, 3, 1), atol=1e-2)
+
+
 def test_the_curve_is_the_run_in_fewer_points():
     steps = np.arange(30.0).reshape(10, 3)
     history = training.History(steps, steps[:1], None)
