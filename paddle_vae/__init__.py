@@ -16,13 +16,15 @@ from . import (  # noqa: E402
     losses,
     metrics,
     models,
+    networks,
     recipes,
     training,
     weights,
 )
 from .data import Dataset  # noqa: E402
 from .errors import InputError  # noqa: E402
-from .models import VAE, Autoencoder, Decoder, Encoder  # noqa: E402
+from .models import VAE, Autoencoder, Output  # noqa: E402
+from .networks import Decoder, Encoder  # noqa: E402
 from .training import fit  # noqa: E402
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Decoder",
     "Encoder",
     "InputError",
+    "Output",
     "callbacks",
     "classifier",
     "data",
@@ -40,6 +43,7 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "networks",
     "recipes",
     "runtime",
     "training",

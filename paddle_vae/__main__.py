@@ -8,7 +8,18 @@ import sys
 import time
 from pathlib import Path
 
-from . import classifier, data, losses, metrics, models, recipes, runtime, training, weights
+from . import (
+    classifier,
+    data,
+    losses,
+    metrics,
+    models,
+    networks,
+    recipes,
+    runtime,
+    training,
+    weights,
+)
 from .errors import InputError
 
 
@@ -147,7 +158,7 @@ def full_measures(recipe, model, test, images):
 def evidence(model, test, likelihood, images):
     """ELBO, importance-weighted bounds and, for two latent dimensions, quadrature."""
     # A convolutional decoder takes some 30 times as long: it decodes fewer images k times.
-    decodes = 10_000_000 if isinstance(model.decoder, models.MLPDecoder) else 100_000
+    decodes = 10_000_000 if isinstance(model.decoder, networks.MLPDecoder) else 100_000
     parts = metrics.elbo(model, test, likelihood, images)
     result = {
         "elbo": parts.elbo.summary(),
@@ -204,7 +215,7 @@ def sample(args):
     training.seeded(args.seed)
     label = args.label
     if conditional and label is None:  # as in L1: one row for each digit
-        label = [i * models.LABELS // args.count for i in range(args.count)]
+        label = [i * data.LABELS // args.count for i in range(args.count)]
     images = model.sample(args.count, label)
     plots.save_grid(images, output, args.columns, recipe.value_range)
     print(f"{args.count} images written to {output}")

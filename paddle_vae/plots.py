@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 from matplotlib import pyplot as plt
 
-from .data import replacing
+from .files import replacing
 
 DIGITS = plt.get_cmap("tab10")
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import paddle
 
-from . import data, losses, metrics, models, training, weights
+from . import data, losses, metrics, models, networks, training, weights
 from .errors import InputError
+from .files import replacing
 
 
 @dataclass(frozen=True)
@@ -58,22 +59,22 @@ class Recipe:
 
 
 def _conditional_vae():
-    return models.VAE(models.Encoder(conditional=True), models.Decoder(conditional=True))
+    return models.VAE(networks.Encoder(conditional=True), networks.Decoder(conditional=True))
 
 
 def _mlp_autoencoder():
-    encoder = models.MLPEncoder(20, (256, 64), variational=False)
-    return models.Autoencoder(encoder, models.MLPDecoder(20, (64, 256)))
+    encoder = networks.MLPEncoder(20, (256, 64), variational=False)
+    return models.Autoencoder(encoder, networks.MLPDecoder(20, (64, 256)))
 
 
 def _mlp_vae(latent_dim, hidden, logits=True):
     """A VAE of fully connected layers; the decoder mirrors the encoder."""
-    decoder = models.MLPDecoder(latent_dim, hidden[::-1], logits)
-    return models.VAE(models.MLPEncoder(latent_dim, hidden), decoder)
+    decoder = networks.MLPDecoder(latent_dim, hidden[::-1], logits)
+    return models.VAE(networks.MLPEncoder(latent_dim, hidden), decoder)
 
 
 def _conv_vae():
-    return models.VAE(models.ConvEncoder(), models.ConvDecoder())
+    return models.VAE(networks.ConvEncoder(), networks.ConvDecoder())
 
 
 # The lessons' own schedules. L2 and L4 do not say how many epochs, L4 neither rate nor batch.
@@ -313,7 +314,7 @@ def record_lesson(name, loss, epochs, folder=None):
     records[name] = {key: round(value, 4) for key, value in parts}
     records[name] |= {"epochs": epochs, "batch_size": recipe.batch_size}
     records[name]["learning_rate"] = recipe.learning_rate
-    with data.replacing(path) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n")
     return path
 

@@ -8,7 +8,8 @@ from paddle.nn import functional as F
 from refusal import refused
 
 from paddle_vae import VAE, Autoencoder, Decoder, Encoder, InputError, losses, recipes
-from paddle_vae.models import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder, reparameterize
+from paddle_vae.models import reparameterize
+from paddle_vae.networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 
 ENCODER = {
     "conv1.weight": [32, 1, 4, 4],

@@ -20,7 +20,8 @@ from safetensors.numpy import load_file, save_file
 
 from paddle_vae import weights
 from paddle_vae.errors import InputError
-from paddle_vae.models import VAE, Autoencoder, Decoder, Encoder
+from paddle_vae.models import VAE, Autoencoder
+from paddle_vae.networks import Decoder, Encoder
 
 # Lesson L1's networks from its table, in plain paddle.nn: what learners hold weights of.
 
