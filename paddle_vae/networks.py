@@ -46,7 +46,7 @@ class Encoder(nn.Layer):
             h = paddle.concat([h, plane], axis=3)  # [N, 28, 28, 2]
         h = leaky_relu(self.conv1(h))  # [N, 14, 14, 32]
         h = leaky_relu(self.conv2(h))  # [N, 7, 7, 64]
-        h = h.transpose([0, 3, 1, 2]).reshape([h.shape[0], -1, 1, 1])  # [N, 3136, 1, 1]
+        h = h.transpose([0, 3, 1, 2]).flatten(1).unsqueeze([2, 3])  # [N, 3136, 1, 1]
         mean = self.conv_mean(h)  # [N, latent_dim, 1, 1]
         return (mean, self.conv_logvar(h)) if self.variational else mean
 
@@ -146,8 +146,10 @@ class ConvEncoder(nn.Layer):
         if list(image.shape[1:]) != [1, 32, 32]:
             raise InputError(f"image has shape {list(image.shape)}: give images [N, 1, 32, 32]")
         h = image.reshape([-1, 32, 32, 1])
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            h = norm(leaky_relu(conv(h), 0.1))  # [N, 16, 16, 64], [N, 8, 8, 128], [N, 4, 4, 256]
+        for i, conv in enumerate(self.convs):  # no zip: paddle.jit.save lacks its `strict`
+            h = self.norms[i](
+                leaky_relu(conv(h), 0.1)
+            )  # [N, 16, 16, 64], [N, 8, 8, 128], [N, 4, 4, 256]
         h = h.flatten(1)  # [N, 4096]
         return self.mean(h), self.logvar(h)  # [N, latent_dim] each
 
@@ -161,13 +163,14 @@ class ConvDecoder(nn.Layer):
     def __init__(self, latent_dim=100, channels=(256, 128, 64)):
         super().__init__()
         double = {"kernel_size": 4, "stride": 2, "padding": 1, "data_format": "NHWC"}
+        self.channels = channels[0]
         self.linear = nn.Linear(latent_dim, channels[0] * 4 * 4)
         self.convs = nn.LayerList(Conv2DTranspose(a, b, **double) for a, b in pairwise(channels))
         self.norms = nn.LayerList(nn.BatchNorm2D(c, data_format="NHWC") for c in channels[1:])
         self.last = Conv2DTranspose(channels[-1], 1, **double)
 
     def forward(self, z):
-        h = self.linear(z.flatten(1)).reshape([z.shape[0], 4, 4, -1])  # [N, 4, 4, 256]
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            h = norm(leaky_relu(conv(h), 0.1))  # [N, 8, 8, 128], [N, 16, 16, 64]
+        h = self.linear(z.flatten(1)).reshape([-1, 4, 4, self.channels])  # [N, 4, 4, 256]
+        for i, conv in enumerate(self.convs):
+            h = self.norms[i](leaky_relu(conv(h), 0.1))  # [N, 8, 8, 128], [N, 16, 16, 64]
         return F.sigmoid(self.last(h)).reshape([-1, 1, 32, 32])

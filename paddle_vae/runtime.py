@@ -1,9 +1,12 @@
-"""Which device to use, and what makes Paddle fast on this processor.
+"""Which device to use, how many threads, and what makes Paddle fast on this processor.
 
 `tune()` runs once, when the package is imported, and before Paddle is imported wherever the user's
-program allows it. Each setting is made only where it helps, and never over one that the user made.
-The environment variable PADDLE_VAE_TUNE=0 turns everything off; `python -m paddle_vae info` prints
-what was set, what was not, and why; `make bench` measures the effect of all together.
+program allows it. What it sets changes how fast Paddle computes, never what an operation means.
+Each setting is made only where it helps, and never over one that the user made. The environment
+variable PADDLE_VAE_TUNE=0 turns everything off; `python -m paddle_vae info` prints what was set,
+what was not, and why; `make bench` measures the effect of all together.
+
+Nothing is imported from the package, so that course.py can ask this file alone for `cores()`.
 """
 
 import ctypes
@@ -11,9 +14,10 @@ import math
 import os
 import platform
 import sys
+import warnings
 from pathlib import Path
 
-__all__ = ["device", "settings", "tune"]
+__all__ = ["cores", "device", "settings", "tune"]
 
 _settings = []  # (name, value, reason), in the order in which tune() decided
 
@@ -38,20 +42,23 @@ def tune():
         _settings.append(("PADDLE_VAE_TUNE", "0", "nothing else is set, as you asked"))
         return
     # Paddle sets OMP_NUM_THREADS to 1 when it is imported: look before that at what the user set
-    user = dict(os.environ)
+    before = dict(os.environ)
+    user = dict(before)
     late = "paddle" in sys.modules
     if late and not _at_start("OMP_NUM_THREADS"):
         user.pop("OMP_NUM_THREADS", None)
     _choose_kernels(user, late)
-    import paddle  # after the variables that it, or MKL, reads while it starts
+    with warnings.catch_warnings():
+        # for those who compile operators of their own; nobody else can do anything about it
+        warnings.filterwarnings("ignore", message="No ccache found")
+        import paddle  # after the variables that it, or MKL, reads while it starts
 
     _set_threads(user, paddle)
     _keep_memory(user)
-    _copy_transposes(user, paddle, late)
-    # MKL reads its variable at its first product: make one. Then take our variables and Paddle's
-    # out of the environment, so that a child process does not mistake them for the user's.
+    # MKL reads its variable at its first product: make one. Then the environment is as it was, so
+    # that no child process takes something of ours, or of Paddle's, for the user's.
     paddle.matmul(paddle.ones([2, 2]), paddle.ones([2, 2]))
-    for name in {"MKL_DEBUG_CPU_TYPE", "OMP_NUM_THREADS"} - user.keys():
+    for name in {"MKL_DEBUG_CPU_TYPE", "OMP_NUM_THREADS"} - before.keys():
         os.environ.pop(name, None)
 
 
@@ -118,7 +125,7 @@ def _set_threads(user, paddle):
     if sys.platform != "linux" or not (libraries / "libmklml_intel.so").exists():
         _settings.append((name, None, "only for the MKL that comes with Paddle on Linux"))
         return
-    count = ctypes.c_int(_cores())
+    count = ctypes.c_int(cores())
     try:
         ctypes.CDLL(str(libraries / "libmklml_intel.so")).MKL_Set_Num_Threads(count)
         ctypes.CDLL(str(libraries / "libiomp5.so")).omp_set_num_threads(count)
@@ -129,19 +136,45 @@ def _set_threads(user, paddle):
     _settings.append((name, count.value, reason))
 
 
-def _cores():
-    """Processors that this process may use: its affinity, and a container's quota if smaller."""
-    count = len(os.sched_getaffinity(0))
+def cores(groups="/sys/fs/cgroup", mine="/proc/self/cgroup"):
+    """Processors that this process may use: its affinity, or a container's quota where smaller.
+
+    groups, mine: where Linux tells of control groups, version 1 or 2.
+    """
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, min(count, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # no such file, or "max": no quota
-        return count
+        count = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        count = os.cpu_count() or 1
+    return max(1, min([count, *map(math.ceil, _quotas(Path(groups), Path(mine)))]))
+
+
+def _quotas(groups, mine):
+    """The processors, whole or not, that each control group around this process is held to."""
+    try:
+        lines = mine.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:  # version 2
+            top, names = groups, ["cpu.max"]
+        elif "cpu" in controllers.split(","):  # version 1
+            top, names = groups / controllers, ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
+        else:
+            continue
+        inner = top / path.strip("/")  # as the host sees it: a container may have only the top
+        for group in [inner, *inner.parents][: len(inner.parts) - len(top.parts) + 1]:
+            try:
+                quota, period = " ".join((group / name).read_text() for name in names).split()
+                if int(quota) > 0:
+                    yield int(quota) / int(period)
+            except (OSError, ValueError):  # no such file, or "max": no quota
+                continue
 
 
 def _keep_memory(user):
-    """Ask glibc to keep large blocks. It returns each to the system, which clears it again at the
-    next use, page by page: a third of the time of a training step."""
+    """Ask glibc to keep freed blocks, up to a bound. It returns each large one to the system, which
+    clears it again at the next use, page by page: a third of the time of a training step."""
     name = "mallopt"
     chosen = sorted(key for key in user if key.startswith("MALLOC_") or key == "GLIBC_TUNABLES")
     if chosen:
@@ -150,31 +183,13 @@ def _keep_memory(user):
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         _settings.append((name, None, "only for Linux with glibc"))
         return
-    trim_threshold, mmap_threshold, mmap_max, gigabyte = -1, -3, -4, 1 << 30  # from malloc.h
+    trim_threshold, mmap_threshold, mmap_max, megabyte = -1, -3, -4, 1 << 20  # from malloc.h
     libc = ctypes.CDLL(None)
-    # older glibc refuses a threshold over 32 MiB; there, let no block be mapped by itself at all
-    kept = libc.mallopt(mmap_threshold, gigabyte) or libc.mallopt(mmap_max, 0)
-    if kept and libc.mallopt(trim_threshold, gigabyte):
-        _settings.append((name, "1 GiB", "keep freed blocks instead of giving them back each time"))
+    # Blocks of a training step are smaller than this; a larger one, say all images, goes back as
+    # soon as it is freed. Older glibc refuses a threshold over 32 MiB; there, map none by itself.
+    kept = libc.mallopt(mmap_threshold, 256 * megabyte) or libc.mallopt(mmap_max, 0)
+    if kept and libc.mallopt(trim_threshold, 256 * megabyte):
+        reason = "keep so much of freed blocks instead of giving them back each time"
+        _settings.append((name, "256 MiB", reason))
     else:
         _settings.append((name, None, "this C library refused"))
-
-
-def _copy_transposes(user, paddle, late):
-    """Switch Paddle's views off: a transposed view, read by the next operation, takes 30 times as
-    long as a transposed copy."""
-    name = "FLAGS_use_stride_kernel"
-    if name in user:
-        _settings.append((name, None, f"you set it to {user[name]}"))
-    elif device() == "gpu":
-        _settings.append((name, None, "only on a CPU"))
-    else:
-        try:
-            paddle.set_flags({name: False})
-        except ValueError:
-            _settings.append((name, None, "this Paddle does not have it"))
-            return
-        reason = "copy when transposing: reading a view is far slower"
-        if late:
-            reason += " (views made before this import no longer work)"
-        _settings.append((name, False, reason))

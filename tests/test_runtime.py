@@ -1,6 +1,7 @@
 """The settings: only where they apply, never over the user's, and off when told."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from paddle_vae import runtime
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ["MKL_DEBUG_CPU_TYPE", "threads", "mallopt", "FLAGS_use_stride_kernel"]
+NAMES = ["MKL_DEBUG_CPU_TYPE", "threads", "mallopt"]
 AVX512 = {"avx512f", "avx512dq", "avx512cd", "avx512bw", "avx512vl"}
 
 
@@ -44,12 +45,9 @@ def test_one_variable_turns_all_off():
 
 
 def test_the_users_settings_stay():
-    rows = python(
-        SETTINGS, MKL_DEBUG_CPU_TYPE="5", OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="4",
-        FLAGS_use_stride_kernel="1",
-    )  # fmt: skip
+    rows = python(SETTINGS, MKL_DEBUG_CPU_TYPE="5", OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="4")
     assert [row[0] for row in rows[1:]] == NAMES
-    assert [row[1] for row in rows[1:]] == [None] * 4
+    assert [row[1] for row in rows[1:]] == [None] * 3
     assert all("you set" in row[2] for row in rows[1:])
 
 
@@ -92,22 +90,99 @@ def test_other_systems_are_left_alone(monkeypatch, system):
     assert [value for _, value, _ in runtime._settings] == [None] * 3
 
 
-def test_ordinary_work_with_tensors_is_as_before():
-    """The view setting is global: slicing, assigning and transposing must not notice."""
-    import numpy as np
-    import paddle
+# What a program that uses Paddle sees, wherever it imports the package, or not at all.
+PROGRAM = """
+import json, os, random, sys, tempfile, warnings
+import numpy as np
+{first}
+import paddle
+filters = list(map(str, warnings.filters))
+paddle.seed(3), np.random.seed(3), random.seed(3)
+environment = dict(os.environ)
+{second}
+x = paddle.arange(24, dtype="float32")
+row, part = x.reshape([4, 6]), x.reshape([4, 6]).clone()
+part[0].fill_(5)
+part[1].set_value(paddle.ones([6]))
+flags = paddle.base.framework._global_flags()
+file = os.path.join(tempfile.mkdtemp(), "a.safetensors")
+from safetensors.paddle import load_file, save_file
+save_file({{"row": row}}, file)
+print(json.dumps([
+    {{name: str(flags[name]) for name in flags.keys() if flags.is_public(name)}},
+    dict(os.environ) == environment, list(map(str, warnings.filters)) == filters,
+    paddle.rand([3]).tolist(), np.random.rand(3).tolist(), random.random(),
+    paddle.get_default_dtype(), paddle.is_grad_enabled(), paddle.in_dynamic_mode(),
+    x.view([6, 4]).shape, part.tolist(), row.transpose([1, 0]).is_contiguous(),
+    paddle.as_strided(x, [3, 3], [1, 1]).tolist(), x.unfold(0, 4, 10).tolist(),
+    load_file(file)["row"].tolist(),
+]))
+"""
 
-    array = np.arange(24, dtype="float32").reshape(2, 3, 4)
-    tensor = paddle.to_tensor(array)
-    np.testing.assert_array_equal(tensor[:, 1:, ::2].numpy(), array[:, 1:, ::2])
-    np.testing.assert_array_equal(
-        tensor.transpose([2, 0, 1])[1:].flatten().numpy(), array.transpose(2, 0, 1)[1:].ravel()
-    )
-    tensor[0, :, 1] = 7
-    tensor[1] = tensor[0] * 2
-    array[0, :, 1] = 7
-    array[1] = array[0] * 2
-    np.testing.assert_array_equal(tensor.numpy(), array)
+
+def test_importing_changes_nothing_for_others():
+    """Flags, environment, random states, and views, which an earlier version switched off."""
+    alone = python(PROGRAM.format(first="", second=""))
+    assert python(PROGRAM.format(first="import paddle_vae", second="")) == alone
+    assert python(PROGRAM.format(first="", second="import paddle_vae")) == alone
+
+
+def test_importing_leaves_the_environment_as_it_was():
+    code = """
+import json, os
+before = dict(os.environ)
+import paddle_vae
+print(json.dumps(dict(os.environ) == before))
+"""
+    assert python(code)
+
+
+@pytest.mark.parametrize(
+    "lines, files, quota",
+    [
+        ("0::/", {"cpu.max": "200000 100000"}, 2),
+        ("0::/", {"cpu.max": "50000 100000"}, 0.5),
+        ("0::/", {"cpu.max": "max 100000"}, None),
+        ("0::/a/b", {"a/cpu.max": "300000 100000", "a/b/cpu.max": "max 100000"}, 3),  # the outer
+        ("0::/elsewhere", {"cpu.max": "100000 100000"}, 1),  # a path that only the host sees
+        ("0::/", {}, None),
+        (
+            "9:memory:/x\n1:cpu,cpuacct:/\n0::/",
+            {"cpu,cpuacct/cpu.cfs_quota_us": "150000", "cpu,cpuacct/cpu.cfs_period_us": "100000"},
+            1.5,
+        ),
+        (
+            "1:cpu:/docker/x\n",
+            {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"},
+            None,
+        ),
+        (
+            "1:cpu:/docker/x\n",
+            {
+                "cpu/docker/x/cpu.cfs_quota_us": "400000",
+                "cpu/docker/x/cpu.cfs_period_us": "100000",
+            },
+            4,
+        ),
+    ],
+)
+def test_threads_follow_the_containers_quota(lines, files, quota, tmp_path, monkeypatch):
+    mine, groups = tmp_path / "cgroup", tmp_path / "groups"
+    mine.write_text(lines)
+    for name, text in files.items():
+        (groups / name).parent.mkdir(parents=True, exist_ok=True)
+        (groups / name).write_text(text + "\n")
+    affinity = set(range(64))
+    monkeypatch.setattr(runtime.os, "sched_getaffinity", lambda _: affinity, raising=False)
+    assert runtime.cores(groups, mine) == (64 if quota is None else math.ceil(quota))
+    affinity = {0}
+    assert runtime.cores(groups, mine) == 1
+
+
+def test_where_there_are_no_control_groups(tmp_path, monkeypatch):
+    monkeypatch.delattr(runtime.os, "sched_getaffinity", raising=False)  # macOS, Windows
+    monkeypatch.setattr(runtime.os, "cpu_count", lambda: 6)
+    assert runtime.cores(tmp_path, tmp_path / "none") == 6
 
 
 def test_same_seed_same_bytes_in_two_processes():
