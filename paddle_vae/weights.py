@@ -68,7 +68,7 @@ def _of_paddle(path):
     remedy = "read it by weights.read_pdparams, or L1's two files by weights.load_lesson"
     holds = f"{len(found)} arrays"
     if inner:
-        holds = ", ".join(found)[:200]
+        holds = ", ".join(map(repr, found))[:200]
         remedy = f"use model.set_state_dict(weights.read_pdparams(path)[{inner[0]!r}])"
     return InputError(f"{path} was written by paddle.save and holds {holds}: {remedy}")
 

@@ -321,7 +321,9 @@ def test_a_checkpoint_is_described_by_what_it_holds(tmp_path):
     model = nn.Linear(3, 5)
     before, file = content(model), tmp_path / "w.pdparams"
     paddle.save({"model": nn.Linear(3, 5).state_dict(), "epoch": 3}, str(file))
-    refused(lambda: weights.load(model, file), file, "model, epoch", "read_pdparams", "['model']")
+    refused(
+        lambda: weights.load(model, file), file, "'model', 'epoch'", "read_pdparams", "['model']"
+    )
     paddle.save(nn.Linear(3, 5).state_dict(), str(file))
     refused(lambda: weights.load(model, file), file, "2 arrays", "read_pdparams", "load_lesson")
     optimizer = paddle.optimizer.Adam(
