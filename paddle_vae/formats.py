@@ -4,7 +4,6 @@ a zip. Everything else is refused, and so is what its header shows to be too muc
 """
 
 import hashlib
-import io
 import itertools
 import math
 from pathlib import Path
@@ -72,7 +71,8 @@ def build(source, target, name="mnist"):
         if digest != expected:
             raise InputError(f"{file} is not the published {name} file: download it again")
     for first in (0, 2):
-        arrays[first] = _checked(*arrays[first : first + 2], *files[first : first + 2])[0][:, 0]
+        found = _checked(*arrays[first : first + 2], *files[first : first + 2])
+        arrays[first] = _upright(*found, files[first])[0][:, 0]
     import h5py  # here and not above: it takes 20 MB, and training needs none of it
 
     # Two defaults that differ between releases of h5py are fixed, so that the bytes do not.
@@ -80,8 +80,8 @@ def build(source, target, name="mnist"):
     fill = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     fill.set_fill_time(h5py.h5d.FILL_TIME_ALLOC)
     with replacing(target) as temporary:
-        memory = io.BytesIO()  # HDF5 crashes the process if a disk fills while it writes to it
-        with h5py.File(memory, "w", libver=libver) as h:
+        # In memory, for HDF5 crashes the process where a disk fills while it writes there.
+        with h5py.File("memory", "w", libver=libver, driver="core", backing_store=False) as h:
             h.attrs.update(name=name, origin=origin, licence=licence)
             for part, array, digest in zip(IDX_FILES, arrays, digests, strict=True):
                 h.attrs[f"sha256 of {part}"] = digest
@@ -96,7 +96,9 @@ def build(source, target, name="mnist"):
                     track_times=False,  # a time stamp would make two builds differ
                     dcpl=fill.copy(),
                 )
-        temporary.write_bytes(memory.getbuffer())
+            h.flush()
+            content = h.id.get_file_image()
+        temporary.write_bytes(content)
 
 
 def looks_transposed(images, labels):
@@ -117,7 +119,7 @@ def looks_transposed(images, labels):
 
 
 def _checked(images, labels, path, also=None):
-    """uint8 [N, H, W] or [N, 1, H, W] and labels [N] -> both, checked and upright.
+    """uint8 [N, H, W] or [N, 1, H, W] and labels [N] -> both, checked.
 
     InputError names the path and, where the labels come from another, that one also.
     """
@@ -131,15 +133,20 @@ def _checked(images, labels, path, also=None):
         raise InputError(f"{where} has {len(images)} images, {len(labels)} labels: give as many")
     if not 0 <= labels.min() <= labels.max() < LABELS:
         raise InputError(f"{where} has a label outside 0..9: correct or remove it")
+    return images, labels.astype(np.int64)
+
+
+def _upright(images, labels, path):
+    """Both, the images upright: EMNIST's are published on their side, others are refused so."""
     turned, emnist = images.transpose(0, 1, 3, 2), "emnist" in path.name.lower()
     if looks_transposed(images, labels):
         if not emnist:
             remedy = "swap the last two axes of image, or keep emnist in the name of EMNIST's file"
-            raise InputError(f"{where} has digits on their side: {remedy}")
-        images = turned.copy()  # EMNIST is published so
-    elif emnist and not looks_transposed(turned, labels):
-        raise InputError(f"{where} does not show which way is up: give more images of the digit 1")
-    return images, labels.astype(np.int64)
+            raise InputError(f"{path} has digits on their side: {remedy}")
+        return turned.copy(), labels
+    if emnist and not looks_transposed(turned, labels):
+        raise InputError(f"{path} does not show which way is up: give more images of the digit 1")
+    return images, labels
 
 
 def _find_idx(source, part, name="mnist"):
@@ -168,7 +175,7 @@ def _read_folder(path, split):
         return _read_csv(path / _pick(csv, split, path), split)
     part = "train" if split == "train" else "t10k"
     files = [_find_idx(path, f"{part}-{kind}") for kind in ("images", "labels")]
-    return _checked(*map(_read_idx, files), *files)
+    return _upright(*_checked(*map(_read_idx, files), *files), files[0])
 
 
 def _idx_header(array):
@@ -197,7 +204,7 @@ def _read_h5(path, split):
     import h5py
 
     with reading(path, "make it again with `make data SOURCE=DIR`"), h5py.File(path) as h:
-        images, labels = (hdf5.dataset(h, f"{split}_{part}") for part in ("images", "labels"))
+        images, labels = (hdf5.dataset(h, f"{split}_{part}", path) for part in ("images", "labels"))
         if images.dtype != np.uint8 or labels.dtype != np.uint8 or images.size > MAX_PIXELS:
             raise ValueError("not what build writes")
         return _checked(hdf5.whole(images), hdf5.whole(labels), path)
@@ -210,7 +217,7 @@ def _read_mat(path, split, file=None):
     _pick([path.name], split, path.parent)
     remedy = "it must be MATLAB v7.3 (save it with '-v7.3') and hold image and label"
     with reading(path, remedy), h5py.File(file or path) as h:
-        image, label = hdf5.dataset(h, "image"), hdf5.dataset(h, "label")
+        image, label = (hdf5.dataset(h, name, path) for name in ("image", "label"))
         count = len(image)
         if image.ndim != 4 or image.shape[1] != 1 or not 0 < image.size <= MAX_PIXELS:
             raise InputError(f"{path} has image {image.shape}: h5py must see [N, 1, width, height]")
@@ -232,7 +239,7 @@ def _read_mat(path, split, file=None):
             images[where] = whole
     # MATLAB stores columns first, so the last two axes arrive swapped.
     images = np.ascontiguousarray(images.transpose(0, 1, 3, 2))
-    return _checked(images, one_hot.argmax(axis=1), path)
+    return _upright(*_checked(images, one_hot.argmax(axis=1), path), path)
 
 
 def _pick(names, split, where):
@@ -258,11 +265,11 @@ def _read_zip(path, split):
 def _read_npz(path, split):
     remedy = "download it again, or save uint8 arrays x_train, y_train, x_test and y_test"
     with reading(path, remedy), packed.archive(path) as archive:
-        return _checked(*packed.npz(archive, split), path)
+        return _upright(*_checked(*packed.npz(archive, split), path), path)
 
 
 def _read_csv(path, split):
     _pick([path.name], split, path.parent)
     remedy = "each line must be a label and then the pixels 0..255 of a square image"
     with reading(path, remedy):
-        return _checked(*packed.csv(path, remedy), path)
+        return _upright(*_checked(*packed.csv(path, remedy), path), path)

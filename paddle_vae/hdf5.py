@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from .errors import InputError
 from .files import inflate
 
 MAX_BYTES = 2**31  # of one data set, unpacked: 2^28 pixels as float64
@@ -18,18 +19,23 @@ MAX_CHUNKS = 2**17  # MNIST with a chunk for every image has 60,000
 BLOCK = 2**20  # bytes of unchunked data read at once
 
 
-def dataset(file, name):
+def dataset(file, name, path):
     """The data set of that name in an open h5py.File, whose numbers all lie in this file.
 
-    Raises ValueError for anything else; nothing but headers is read.
+    Raises InputError, which names the path, where they lie elsewhere, and ValueError for anything
+    else; nothing but headers is read.
     """
     import h5py
 
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"no {name} in this file itself")
-    found = file[name]
-    if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external:
-        raise ValueError(f"{name} lies in another file")
+    link = file.get(name, getlink=True)
+    found = file[name] if isinstance(link, h5py.HardLink) else None
+    elsewhere = isinstance(link, (h5py.SoftLink, h5py.ExternalLink))
+    if elsewhere or (isinstance(found, h5py.Dataset) and (found.is_virtual or found.external)):
+        raise InputError(
+            f"{path} has {name} in another place or file: copy its numbers into {name}"
+        )
+    if not isinstance(found, h5py.Dataset):
+        raise ValueError(f"no data set {name}")
     kind = h5py.h5t.py_create(found.dtype)
     if found.dtype.kind not in "uif" or not found.id.get_type().equal(kind) or not found.shape:
         raise ValueError(f"{name} is no array of plain numbers")
@@ -60,16 +66,17 @@ def blocks(found):
         for start in range(0, len(found), rows):
             yield slice(start, start + rows), found[start : start + rows]
         return
-    size = math.prod(found.chunks) * found.dtype.itemsize
-    filters = _filters(found)
+    # Once for all chunks, since h5py asks HDF5 each time.
+    shape, chunks, dtype, filters = found.shape, found.chunks, found.dtype, _filters(found)
+    size = math.prod(chunks) * dtype.itemsize
     for at in itertools.product(*_grid(found, iter)):
         skipped, content = found.id.read_direct_chunk(at)
         for number, undo in reversed(list(enumerate(filters))):
             if not skipped >> number & 1:
                 content = undo(content, size)
-        chunk = np.frombuffer(content, found.dtype).reshape(found.chunks)
-        ends = [min(a + c, n) for a, c, n in zip(at, found.chunks, found.shape, strict=True)]
-        where = tuple(map(slice, at, ends))  # chunks at the edges reach beyond the array
+        # Chunks at the edges reach beyond the array.
+        where = tuple(slice(a, min(a + c, n)) for a, c, n in zip(at, chunks, shape, strict=True))
+        chunk = np.frombuffer(content, dtype).reshape(chunks)
         yield where, chunk[tuple(slice(part.stop - part.start) for part in where)]
 
 

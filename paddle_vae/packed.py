@@ -7,6 +7,7 @@ import io
 import itertools
 import math
 import os
+import re
 import zipfile
 
 import numpy as np
@@ -96,12 +97,13 @@ def csv(path, remedy):
     limited = iter(lambda: file.readline(8 * columns), b"")
     while lines := list(itertools.islice(limited, LINES)):
         count += len(lines)
-        # NumPy 1 would read 1.5 as 1.
-        if b"".join(lines).translate(None, b"0123456789, \t\r\n") or count > MAX_IMAGES:
-            raise ValueError("other than whole numbers, or too many")
+        # NumPy 1 would take 1.5 for 1, and 256 or more for what its last byte says.
+        if re.search(rb"[^0-9, \t\r\n]|\d{4}", b"".join(lines)) or count > MAX_IMAGES:
+            raise ValueError("other than whole numbers 0..255, or too many")
         if any(line.strip() for line in lines):
-            found.append(np.loadtxt(lines, np.uint8, comments=None, delimiter=",", ndmin=2))
-            if found[-1].shape[1] != columns:
-                raise ValueError("lines of different lengths")
+            rows = np.loadtxt(lines, np.int16, comments=None, delimiter=",", ndmin=2)
+            if rows.shape[1] != columns or rows.max() > 255:
+                raise ValueError("lines of different lengths, or too high a number")
+            found.append(rows.astype(np.uint8))
     table = np.concatenate(found)  # [N, 1 + side * side]
     return table[:, 1:].reshape(-1, side, side), table[:, 0]

@@ -649,7 +649,7 @@ def soft(h, name):
 
 def bomb(h, name):
     found = h.create_dataset(name, (23, 28, 28), "u1", chunks=(23, 28, 28), compression="gzip")
-    found.id.write_direct_chunk((0, 0, 0), zlib.compress(bytes(2**26)))
+    found.id.write_direct_chunk((0, 0, 0), zlib.compress(bytes(2**24)))
 
 
 def short(h, name):
@@ -692,8 +692,11 @@ def test_hdf5_that_is_made_to_harm(tmp_path, monkeypatch, name):
     Path("raw").write_bytes(digits("train").images.tobytes())
     write_h5("other.h5", there=digits("train").images[:, 0])
     file = write_h5(tmp_path / "x.h5", **HOSTILE[name])
-    with within(16):
-        refused(lambda: data.load(file), file)
+    words = (
+        ["another place"] if "another file" in name or "missing" in name or "link" in name else []
+    )
+    with within(8):
+        refused(lambda: data.load(file), file, *words)
 
 
 @posix
