@@ -159,7 +159,7 @@ def load(source="mnist", split="train"):
         remedy = "restore it with `git checkout`, or set PADDLE_VAE_DATA to the folder that has it"
     else:
         path = as_path(source, "source")
-    return Dataset(*read(path if path.is_dir() else require_file(path, remedy), split))
+    return Dataset(*read(path if os.path.isdir(path) else require_file(path, remedy), split))
 
 
 def scale(images, value_range=(-1.0, 1.0)):

@@ -6,6 +6,7 @@ a zip. Everything else is refused, and so is what its header shows to be too muc
 import hashlib
 import itertools
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def read(path, split):
 
     Raises InputError for whatever is missing, unreadable, damaged, foreign or out of bounds.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path's, it raises nothing where it may not look
         with reading(path, "give a folder that holds data"):
             return _read_folder(path, split)
     readers = {".h5": _read_h5, ".mat": _read_mat, ".zip": _read_zip, ".csv": _read_csv}
@@ -158,19 +159,19 @@ def _find_idx(source, part, name="mnist"):
             pattern = f"{stem}[-.]idx[13]-ubyte{ending}"
             found = sorted(place.glob(pattern))
             for file in (*found, *(file for folder in found for file in folder.glob(pattern))):
-                if file.is_file():
+                if os.path.isfile(file):
                     return file
     raise InputError(f"{source} has no {part}-idx...-ubyte(.gz): give the folder of the IDX files")
 
 
 def _read_folder(path, split):
-    names = sorted(p.name for p in path.iterdir() if p.is_file())
+    names = sorted(p.name for p in path.iterdir() if p.is_file() or "-ubyte" in p.name)
     mat, npz, csv = ([n for n in names if n.lower().endswith(s)] for s in (".mat", ".npz", ".csv"))
+    csv = [n for n in csv if n != "sample_submission.csv"]  # Kaggle's, beside its train.csv
     if mat:
         return _read_mat(path / _pick(mat, split, path), split)
-    if len(npz) == 1:
+    if len(npz) == 1 and not any("-ubyte" in n for n in names):
         return _read_npz(path / npz[0], split)
-    csv = [n for n in csv if n != "sample_submission.csv"]  # Kaggle's, beside its train.csv
     if csv and not any("-ubyte" in n for n in names):
         return _read_csv(path / _pick(csv, split, path), split)
     part = "train" if split == "train" else "t10k"

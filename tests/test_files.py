@@ -72,6 +72,7 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch
 
     monkeypatch.setattr(os, "stat", locked)
     refused(lambda: files.require_file(tmp_path / "x", "choose"), "cannot be read")
+    refused(lambda: data.load("x.h5"), "x.h5", "cannot be read")  # in a folder that is closed
 
 
 def test_inflating_stops():

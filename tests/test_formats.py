@@ -329,6 +329,8 @@ def test_npz(tmp_path, names, save):
     file = write_npz(tmp_path / "mnist.npz", names, save)
     assert same(data.load(file)) and same(data.load(file, "test"), "test")
     assert same(data.load(tmp_path))  # the folder that holds it
+    write_idx(tmp_path / "both"), write_npz(tmp_path / "both" / "x.npz", "{0}_a {0}_b")
+    assert same(data.load(tmp_path / "both"))  # IDX files come first
     fortran = np.asfortranarray(digits("train").images[:, 0])
     column = digits("train").labels[:, None].astype(">i2")
     assert same(data.load(write_npz(file, x_train=fortran, y_train=column)))
