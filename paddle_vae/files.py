@@ -76,7 +76,13 @@ def inflate(blob, most, wbits=zlib.MAX_WBITS):
     Raises ValueError for more, and zlib.error for damage.
     """
     stream = zlib.decompressobj(wbits)
-    content = stream.decompress(blob, most + 1)
+    try:
+        content = stream.decompress(blob, most + 1)
+    except zlib.error as error:
+        if "Error -2" not in str(error):  # which no content can cause
+            raise
+        remedy = "import paddle_vae before paddle"
+        raise InputError(f"zlib is broken by Paddle 2.6.2's own: {remedy}") from error
     if len(content) > most or not stream.eof or stream.unused_data:
         raise ValueError("more or fewer bytes than there should be")
     return content

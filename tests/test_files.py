@@ -5,6 +5,8 @@ import fnmatch
 import os
 import socket
 import stat
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -81,6 +83,20 @@ def test_inflating_stops():
     for bad, most in ((blob, 999), (blob[:-1], 1000), (blob + b"x", 1000)):
         with pytest.raises((ValueError, zlib.error)):
             files.inflate(bad, most)
+
+
+def test_paddle_2_6_does_not_break_zlib(monkeypatch):
+    """Its library exports functions of zlib's names: Python's zlib must be loaded before it."""
+    code = "import sys; sys.modules['paddle'] = None\n"
+    code += "try: import paddle_vae\nexcept ImportError: sys.exit('zlib' not in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+    class Broken:
+        def decompress(self, *_):
+            raise zlib.error("Error -2 while decompressing data: inconsistent stream state")
+
+    monkeypatch.setattr(zlib, "decompressobj", lambda _: Broken())
+    refused(lambda: files.inflate(b"", 9), "zlib", "before paddle")
 
 
 @posix
