@@ -3,6 +3,9 @@
 `from paddle_vae import plots` brings the figures; they are not imported here, for their memory.
 """
 
+# Before Paddle: 2.6.2 brings functions of zlib's names that Python's zlib would then call.
+import zlib  # noqa: F401
+
 from . import runtime
 
 runtime.tune()  # before Paddle is imported and does its first product
