@@ -43,7 +43,7 @@ def main(argv=None):
     add = parser.add_argument
     add("command", nargs="?", default="help", choices=COMMANDS, metavar="COMMAND")
     add("--python", help="the Python (3.10 or newer) from which an environment is made")
-    add("--workers", type=int, help="how many run side by side in lesson and test (default: 2)")
+    add("--workers", help="how many run side by side in lesson and test (default: 2)")
     add("--source", help="data: the folder with the four original files")
     add("--oldest", action="store_true", help="compat: the lowest version that each bound admits")
     add("--gpu-wheel", action="store_true", help="compat: paddlepaddle-gpu, with or without a GPU")
@@ -56,7 +56,7 @@ def main(argv=None):
     options.python = options.python or os.environ.get("PYTHON") or sys.executable
     options.source = options.source or os.environ.get("SOURCE")
     try:
-        options.workers = int(options.workers or os.environ.get("WORKERS") or 2)
+        options.workers = int(options.workers or os.environ.get("WORKERS", "").strip() or 2)
         if options.workers < 1:
             raise ValueError
         if rest and options.command in ("format", "bench", "data", "clean", "distclean"):

@@ -7,11 +7,16 @@ import html
 import re
 from pathlib import Path
 
+import nbconvert
 from latex2mathml.converter import convert as mathml
-from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+# Beside nbconvert itself, which need not be installed in the environment that runs this.
+TEMPLATES = [
+    str(folder / "share" / "jupyter" / "nbconvert" / "templates")
+    for folder in Path(nbconvert.__file__).resolve().parents[3:5]
+]
 FAILED = '<code class="tex">'  # before a formula that stays TeX
 
 
@@ -43,7 +48,8 @@ def markdown(source, **options):
 
 
 def write_page(path, notebook):
-    exporter = HTMLExporter(
+    exporter = nbconvert.HTMLExporter(
+        extra_template_basedirs=TEMPLATES,
         # The lab page without the scripts that it would load from the network. The style is
         # for lines aligned at "=": browsers align the columns of a formula by CSS only.
         raw_template="""{%- extends 'lab/index.html.j2' -%}

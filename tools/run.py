@@ -9,10 +9,13 @@ processor's threads set for each kernel.
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
+import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -77,6 +80,8 @@ def main(argv=None):
 
 # ---- stopping --------------------------------------------------------------
 
+leaving = threading.Event()
+
 
 def stop(number, _):
     """Answer Ctrl-C: end the kernels at once, in one sentence."""
@@ -88,10 +93,12 @@ def stop(number, _):
 
 def leave(status):
     """End this process and its kernels now, whatever its threads are waiting for."""
+    leaving.set()
     sys.stdout.flush()
     while kernels := psutil.Process().children(recursive=True):
         for kernel in kernels:
-            kernel.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                kernel.kill()
         if psutil.wait_procs(kernels, timeout=5)[1]:
             break
     os._exit(status)
@@ -150,6 +157,8 @@ def run(notebook, name):
     try:
         client.execute()
     except (CellControlSignal, DeadKernelError) as error:
+        if leaving.is_set():  # its kernel did not die by itself
+            return False
         bar.close()
         source = notebook.cells[at["index"]].source
         print(f"\n{name}: cell {at['index'] + 1} of {total} failed:\n", file=sys.stderr)
@@ -171,4 +180,8 @@ def reason(error):
 if __name__ == "__main__":
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, stop)
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Exception:
+        traceback.print_exc()
+        leave(1)
