@@ -492,14 +492,12 @@ def try_versions(root, python, oldest, gpu_wheel, workers, rest):
     file, results = folder / "requirements.txt", folder / "results.xml"
     wanted = lines(root / ("requirements.txt" if gpu_wheel else "requirements-cpu.txt"))
     text = "\n".join(map(lowest, wanted) if oldest else wanted) + "\n"
-    run = interpreter(folder / VENV)
-    if not (file.is_file() and file.read_text(encoding="utf-8") == text and look(run)):
+    file.write_text(text, encoding="utf-8")
+    run, ready = interpreter(folder / VENV), folder / VENV / ".ready"
+    if not (ready.is_file() and ready.read_text(encoding="utf-8") == text and look(run)):
         make(folder / VENV, python, alone=True)
-        remove(file)
-        fresh = folder / "wanted.txt"
-        fresh.write_text(text, encoding="utf-8")
-        install(run, root, fresh)
-        fresh.replace(file)  # only now: an installation that failed is made again
+        install(run, root, file)
+        ready.write_text(text, encoding="utf-8")
     link(root, look(run))
 
     remove(results)

@@ -1,4 +1,5 @@
 import nbformat
+import notebook_plugin
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_plugin import difference
@@ -71,8 +72,10 @@ for _ in tqdm(iter("abc")): pass"""
 
 
 @pytest.fixture
-def run(pytester):
+def run(pytester, monkeypatch):
     """Run nbval with the plugin on a notebook of one cell, and count what came out."""
+
+    monkeypatch.setattr(notebook_plugin, "GPU_WHEEL", False)
 
     def run(source, outputs, tags=(), execution_count=1):
         cell = new_code_cell(source, outputs=outputs, execution_count=execution_count)
