@@ -415,7 +415,7 @@ def lines(path):
 
 
 NOISE = re.compile(
-    r"\s*(Collecting|Downloading|Using cached|Requirement already satisfied|Looking in|Preparing"
+    r"\s*(Ignoring|Downloading|Using cached|Requirement already satisfied|Looking in|Preparing"
     r"|Installing|Getting|Found existing|Attempting|Not uninstalling|Can't uninstall|WARNING:|━)"
 )
 
@@ -432,8 +432,11 @@ def install(run, root, path):
         try:
             for line in pip.stdout:
                 word, _, rest = line.partition(" ")
-                if word == "Collecting":
-                    print(" " + re.split(r"[^\w.-]", rest)[0], end="", flush=True)
+                if word in ("Collecting", "Processing"):
+                    if word == "Processing":  # the path of a wheel
+                        rest = re.split(r"[/\\]", rest)[-1]
+                    name = re.match(r"[\w.]+(-(?!\d)[\w.]+)*", rest)
+                    print(f" {name[0]}" if name else "", end="", flush=True)
                 elif line.startswith("Installing collected"):
                     print("\nUnpacking ...", flush=True)
                 elif "Retrying (Retry(" in line and not unreachable:

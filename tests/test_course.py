@@ -223,12 +223,14 @@ def test_the_paddle_of_a_virtual_environment_is_seen(tmp_path, capsys):
 def test_progress_is_the_names_without_warnings(clone, capfd):
     pip = environment(clone)
     (pip / "says").write_text(
-        "WARNING: Location '/x' is ignored\nCollecting h5py<4,>=3.8\n  Downloading h5py-3.8.whl\n"
-        "Collecting numpy\nInstalling collected packages: numpy, h5py\n"
+        "WARNING: Location '/x' is ignored\nCollecting h5py<4,>=3.8 (from -r /a/b.txt)\n"
+        "  Downloading h5py-3.8.whl\n"
+        "Processing /a b/wheels/scikit_learn-1.7.2-cp310-cp310-linux_x86_64.whl\n"
+        "Collecting pytest-xdist>=3\nInstalling collected packages: numpy, h5py\n"
     )
     course.environment(clone, sys.executable)
     out, err = capfd.readouterr()
-    assert " h5py numpy\nUnpacking" in out
+    assert " h5py scikit_learn pytest-xdist\nUnpacking" in out
     assert "WARNING" not in out + err and "Downloading" not in out + err
 
 
