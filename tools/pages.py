@@ -50,6 +50,7 @@ def markdown(source, **options):
 def write_page(path, notebook):
     exporter = nbconvert.HTMLExporter(
         extra_template_basedirs=TEMPLATES,
+        extra_template_paths=TEMPLATES,
         # The lab page without the scripts that it would load from the network. The style is
         # for lines aligned at "=": browsers align the columns of a formula by CSS only.
         raw_template="""{%- extends 'lab/index.html.j2' -%}
