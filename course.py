@@ -363,10 +363,11 @@ def make(folder, python, alone=False):
         sys.stderr.write(done.stdout.decode(errors="replace"))
         raise Stop(f"{folder} could not be made: what Python said stands above")
     if seen and found["own"]:
-        # --system-site-packages would show the Python beneath that virtual environment
+        # --system-site-packages would show the Python beneath that virtual environment. The name
+        # comes before paddle_vae.pth: that one may be the .venv of another clone.
         calls = "; ".join(f"site.addsitedir({ascii(each)})" for each in found["path"])
         packages = Path(look(interpreter(folder))["packages"])
-        (packages / "seen.pth").write_text(f"import site; {calls}\n", encoding="ascii")
+        (packages / "above.pth").write_text(f"import site; {calls}\n", encoding="ascii")
 
 
 def version(found):

@@ -202,15 +202,20 @@ def paddle_in(packages):
     (metadata / "METADATA").write_text("Name: paddlepaddle-gpu\nVersion: 2.6.2\n")
 
 
-def test_the_paddle_of_a_virtual_environment_is_seen(tmp_path, capsys):
+def test_the_paddle_of_a_virtual_environment_is_seen(clone, tmp_path, capsys):
     """PYTHON=/a/venv/bin/python: --system-site-packages would show the Python beneath it."""
-    (tmp_path / "platform's").mkdir()
-    platform = environment(tmp_path / "platform's").parent
-    python = course.interpreter(tmp_path / "platform's" / course.VENV)
+    other = tmp_path / "other's"  # another clone, with a .venv of the course's
+    (other / "paddle_vae").mkdir(parents=True)
+    (other / "paddle_vae" / "__init__.py").touch()
+    platform = environment(other).parent
+    python = course.interpreter(other / course.VENV)
     paddle_in(platform)
-    made = tmp_path / "made" / course.VENV
+    course.link(other, course.look(python))
+    made = clone / course.VENV
     course.make(made, str(python))
     found = course.look(course.interpreter(made))
+    course.link(clone, found)
+    assert imports(course.interpreter(made)) == clone
     assert found["paddle"] == "gpu" and found["pip"]
     assert str(platform) in found["path"] and found["packages"] != str(platform)
     assert "stays in use" in capsys.readouterr().out
