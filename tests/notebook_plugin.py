@@ -10,12 +10,16 @@ does not look at pictures. Here:
 - A cell's tags loosen this for all its numbers, whole ones included: `tolerance:0.1` is
   relative, `atol:0.05` absolute. `nbval-ignore-output` compares nothing.
 - A picture must be there where one is committed; what it shows is not compared.
-- stderr and widgets are ignored: they are not committed (notebooks/run_lesson.py drops them).
+- Widgets are ignored: they are not committed (tools/committed.py drops them).
+- stderr, which is not committed either, is a red box to a learner: only progress bars may stand
+  there, and what a cell with the tag `stderr` prints on purpose. (Not looked at with Paddle's GPU
+  wheel, which says at length that it finds no GPU.)
 - A notebook that is not fully executed, in order, fails before anything runs.
 
 pyproject.toml loads this file into every run of pytest.
 """
 
+import importlib.metadata
 import math
 import os
 import re
@@ -26,12 +30,14 @@ from pytest import Collector
 
 RELATIVE = 0.02
 ABSOLUTE = 1e-5  # about what float32 leaves of a difference that ought to be zero
+GPU_WHEEL = any(importlib.metadata.distributions(name="paddlepaddle-gpu"))
 
 # Digits inside a word (conv2, 0x7f) are part of the word.
 NUMBER = re.compile(
     r"(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:(?<=\d)\.\d*|\.\d+|(?<=\d))(?:[eE][-+]?\d+)?(?!\w)"
 )
 WIDGET = "application/vnd.jupyter.widget-view+json"
+BAR = re.compile(r"\d+%\|.*\| *\S+/\S+ \[|\d+\S*it \[\d")  # tqdm's, with a total and without one
 
 
 def pytest_configure():
@@ -129,6 +135,23 @@ def kinds(found):
     return "[" + ", ".join(kind for kind, _ in found) + "]"
 
 
+def red(outputs):
+    """What outputs show on stderr, progress bars aside."""
+    text = "".join(output.text for output in outputs if output.get("name") == "stderr")
+    found = [line for line in re.split(r"[\r\n]", text) if line.strip() and not BAR.search(line)]
+    return "\n".join(found)
+
+
+stock_runtest = IPyNbCell.runtest
+
+
+def runtest(self):
+    stock_runtest(self)
+    text = "" if GPU_WHEEL else red(self.test_outputs)
+    if text and "stderr" not in self.cell.metadata.get("tags", []):
+        self.raise_cell_error("The cell prints on stderr, and has no tag stderr", text)
+
+
 # ---- notebooks -------------------------------------------------------------
 
 
@@ -164,3 +187,4 @@ def collect(self):
 
 IPyNbFile.collect = collect
 IPyNbCell.compare_outputs = compare_outputs
+IPyNbCell.runtest = runtest

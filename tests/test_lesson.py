@@ -1,11 +1,14 @@
 """The form of the notebooks and of the lists that must agree. Their numbers are nbval's part."""
 
 import re
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
-import run_lesson
+
+import course
+from tools import committed, pages
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -81,7 +84,7 @@ def test_outputs_are_the_same_on_every_machine(path):
 def test_normalised(path):
     """No stderr, no time stamps, no kernel of somebody's own: as `make notebooks` writes it."""
     text = path.read_text(encoding="utf-8")
-    same = text == run_lesson.text_of(run_lesson.normalise(read(path)))
+    same = text == committed.text(committed.normalise(read(path)))
     assert same, f"not as the tools write it. Run: make notebooks ONLY={path.name[:2]}"
 
 
@@ -90,15 +93,25 @@ def test_formulas_convert(path):
     """Every formula of the pages that `make lesson` writes becomes MathML."""
     for index, cell in enumerate(read(path).cells, start=1):
         if cell.cell_type == "markdown":
-            page = run_lesson.markdown(cell.source)
+            page = pages.markdown(cell.source)
             assert "<mi>&</mi>" not in page, f"cell {index}: an environment latex2mathml lacks"
-            assert run_lesson.FAILED not in page, f"cell {index}: a formula latex2mathml lacks"
+            assert pages.FAILED not in page, f"cell {index}: a formula latex2mathml lacks"
+
+
+def test_pages_find_their_templates_beside_nbconvert(tmp_path, monkeypatch):
+    """Where .venv sees another environment's packages, that one has the templates."""
+    for name in ("ENV_JUPYTER_PATH", "SYSTEM_JUPYTER_PATH"):
+        monkeypatch.setattr(f"jupyter_core.paths.{name}", [])
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    cells = [nbformat.v4.new_markdown_cell("# One $x_1$")]
+    pages.write_page(tmp_path / "one.html", nbformat.v4.new_notebook(cells=cells))
+    assert "<title>One $x_1$</title>" in (tmp_path / "one.html").read_text(encoding="utf-8")
 
 
 def test_the_readmes_pictures_are_the_notebooks():
     found = {}
     for path in NOTEBOOKS:
-        found |= run_lesson.pictures(read(path))
+        found |= committed.pictures(read(path))
     shown = re.findall(r"!\[.*?\]\(docs/(.*?)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(shown) >= 3
     assert set(shown) == set(found) == {path.name for path in (ROOT / "docs").iterdir()}
@@ -109,19 +122,24 @@ def test_the_readmes_pictures_are_the_notebooks():
 # ---- the lists of packages -------------------------------------------------
 
 
-def requirements(name):
-    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
-
-
 def test_requirements_differ_only_in_paddle():
-    gpu, *rest = requirements("requirements.txt")
-    cpu, *rest_cpu = requirements("requirements-cpu.txt")
+    gpu, *rest = course.lines(ROOT / "requirements.txt")
+    cpu, *rest_cpu = course.lines(ROOT / "requirements-cpu.txt")
     assert gpu == cpu.replace("paddlepaddle", "paddlepaddle-gpu")
     assert rest == rest_cpu
 
 
-def test_package_asks_for_what_the_lesson_installs():
-    tomllib = pytest.importorskip("tomllib")  # Python 3.10 has none
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert set(project["dependencies"]) <= set(requirements("requirements.txt"))
+def test_the_lesson_asks_for_what_it_imports():
+    """`pip install -e .` is all that somebody else's Jupyter with a Paddle needs."""
+    code = [path.read_text(encoding="utf-8") for path in (ROOT / "paddle_vae").glob("*.py")]
+    code += [c.source for path in NOTEBOOKS for c in read(path).cells if c.cell_type == "code"]
+    found = {
+        name
+        for source in code
+        for name in re.findall(r"^ *(?:import|from) (\w+)[\w. ]*(?:import|as|$)", source, re.M)
+    }
+    there = {*sys.stdlib_module_names, "paddle", "paddle_vae"}
+    optional = {"IPython", "visualdl"}  # Jupyter brings the one, the README names the other
+    asked = {re.match(r"[\w-]+", x)[0] for x in course.lines(ROOT / "requirements-lesson.txt")}
+    names = {"sklearn": "scikit-learn"}
+    assert {names.get(name, name) for name in found - there - optional} == asked

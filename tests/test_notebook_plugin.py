@@ -1,4 +1,5 @@
 import nbformat
+import notebook_plugin
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from notebook_plugin import difference
@@ -65,10 +66,16 @@ def figure():
 SHOW = """from IPython.display import display
 display({"image/png": "AAAA", "text/plain": "<Figure>"}, raw=True)"""
 
+BARS = """from tqdm import tqdm
+for _ in tqdm(range(3), desc="epoch 1/1", unit="batch", postfix="loss 1.0"): pass
+for _ in tqdm(iter("abc")): pass"""
+
 
 @pytest.fixture
-def run(pytester):
+def run(pytester, monkeypatch):
     """Run nbval with the plugin on a notebook of one cell, and count what came out."""
+
+    monkeypatch.setattr(notebook_plugin, "GPU_WHEEL", False)
 
     def run(source, outputs, tags=(), execution_count=1):
         cell = new_code_cell(source, outputs=outputs, execution_count=execution_count)
@@ -87,7 +94,8 @@ def run(pytester):
         ("print('loss 130.1')", [stream("loss 130.1\n")], []),
         ("print('loss 131.9')", [stream("loss 130.1\n")], []),
         ("print('9100 right')", [stream("9412 right\n")], ["tolerance:0.05"]),
-        ("import sys; print('3.2 s', file=sys.stderr)", [], []),
+        ("import sys; print('3.2 s', file=sys.stderr)", [], ["stderr"]),
+        (BARS, [], []),
         ("import time; time.time()", [], ["nbval-ignore-output"]),
         (SHOW, [figure()], []),
     ],
@@ -105,12 +113,21 @@ def test_notebook_passes(run, source, outputs, tags):
         ("print('loss 130.1')", [], "the outputs [] have become [stdout]"),
         ("pass", [figure()], "the outputs [image/png, text/plain] have become []"),
         ("1 / 0", [], "ZeroDivisionError"),
+        ("import sys; print('careful', file=sys.stderr)", [], "careful"),
+        ("import os; os.write(2, b'from below\\n');", [], "from below"),
+        (BARS + "\nimport warnings; warnings.warn('old form')", [], "UserWarning: old form"),
     ],
 )
 def test_notebook_fails(run, source, outputs, says):
     outcomes, text = run(source, outputs)
     assert outcomes == {"failed": 1}
     assert says in text
+
+
+def test_stderr_counts_where_nothing_is_compared(run):
+    outcomes, text = run("import warnings; warnings.warn('old')", [], ["nbval-ignore-output"])
+    assert outcomes == {"failed": 1}
+    assert "UserWarning: old" in text
 
 
 def test_unexecuted_notebook_fails(run):

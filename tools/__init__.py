@@ -1,0 +1,1 @@
+"""What makes the lesson: running notebooks, their committed form, their pages."""
