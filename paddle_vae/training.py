@@ -58,7 +58,7 @@ class History:
         shown = np.concatenate([smooth, tests])[:, : len(names)]
         if not (shown < 0).any():
             ax.set_ylim(0, None)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         ax.legend(frameon=False)
         return ax
 
