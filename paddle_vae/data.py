@@ -3,8 +3,6 @@
 Introduced in notebook 01.
 """
 
-import math
-import numbers
 import operator
 import os
 from dataclasses import dataclass, replace
@@ -13,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 
-from .errors import InputError
+from .errors import InputError, interval, whole
 from .files import MAX_PIXELS, as_path, require_file
 from .formats import KNOWN, LABELS, build, looks_transposed, read
 
@@ -120,15 +118,6 @@ def _plane(image):
     return image
 
 
-def _whole(name, value, least):
-    """The value as an int; InputError unless it is a whole number of at least that."""
-    number = isinstance(value, numbers.Real) and math.isfinite(value)
-    if not number or value != int(value) or value < least:
-        shown = value if isinstance(value, numbers.Real) else f"a {type(value).__name__}"
-        raise InputError(f"{name} is {shown}: give a whole number of at least {least}")
-    return int(value)
-
-
 def folder():
     """The project's data folder, unless the environment variable PADDLE_VAE_DATA names another."""
     other = os.environ.get("PADDLE_VAE_DATA")
@@ -168,7 +157,7 @@ def scale(images, value_range=(-1.0, 1.0)):
     Both ends are exact for ranges such as (-1, 1) and (0, 1). Raises InputError for other than
     uint8, which catches images scaled twice, and for a range that does not rise.
     """
-    low, high = _range(value_range)
+    low, high = interval("value_range", value_range)
     images = np.asarray(images)
     if images.dtype != np.uint8:
         raise InputError(f"images are {images.dtype}: give uint8 pixels 0..255, scaled only once")
@@ -180,20 +169,9 @@ def scale(images, value_range=(-1.0, 1.0)):
     return paddle.to_tensor(pixels)
 
 
-def _range(value_range):
-    """Low and high as floats; InputError unless they are two numbers that rise."""
-    try:
-        low, high = map(float, value_range)
-    except (TypeError, ValueError):
-        low = high = math.nan
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise InputError(f"value_range is {value_range}: give two numbers, the lower one first")
-    return low, high
-
-
 def pad(dataset, width):
     """The dataset with `width` rows and columns of background around each image (L4: 28 -> 32)."""
-    dataset, width = as_dataset(dataset), _whole("width", width, 0)
+    dataset, width = as_dataset(dataset), whole("width", width, 0, 1000)
     border = (width, width)
     return replace(dataset, images=np.pad(dataset.images, ((0, 0), (0, 0), border, border)))
 
@@ -207,8 +185,9 @@ def batches(dataset, batch_size, value_range=(-1.0, 1.0), rng=None, binarize=Fal
     binarization: Salakhutdinov and Murray 2008).
     Raises InputError for a batch size below 1, and as `as_dataset` and `scale` do.
     """
-    dataset, batch_size = as_dataset(dataset), _whole("batch_size", batch_size, 1)
-    images, labels, (low, high) = dataset.images, dataset.labels, _range(value_range)
+    dataset, batch_size = as_dataset(dataset), whole("batch_size", batch_size)
+    images, labels = dataset.images, dataset.labels
+    low, high = interval("value_range", value_range)
     order = None if rng is None else rng.permutation(len(dataset))
     for start in range(0, len(dataset), batch_size):
         rows = slice(start, start + batch_size)

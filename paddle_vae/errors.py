@@ -1,7 +1,9 @@
 """The one exception that bad input ends in, and the checks of numbers that raise it."""
 
 import math
-from numbers import Integral, Real
+from numbers import Real
+
+import numpy as np
 
 
 class InputError(ValueError):
@@ -18,11 +20,13 @@ def short(value):
 
 
 def whole(name, value, low=1, high=1_000_000):
-    """The value as an int, for Python's and NumPy's whole numbers from low to high; a bool is none.
+    """The value as an int, for whole numbers of Python's and NumPy's from low to high, 10.0 among
+    them; a bool is none.
 
     Raises InputError for everything else.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
+    kind = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+    if not (kind and low <= value <= high and value == int(value)):
         raise InputError(f"{name} is {short(value)}: give a whole number from {low:,} to {high:,}")
     return int(value)
 
@@ -32,7 +36,8 @@ def number(name, value, low, high):
 
     Raises InputError for everything else, NaN included.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
+    kind = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+    if not (kind and low <= value <= high):
         raise InputError(f"{name} is {short(value)}: give a number from {low:,g} to {high:,g}")
     return float(value)
 

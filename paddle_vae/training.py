@@ -8,7 +8,7 @@ import numpy as np
 import paddle
 from tqdm import tqdm
 
-from . import data, losses, metrics
+from . import data, losses, metrics, models
 from .errors import InputError, interval, number, short, whole
 
 
@@ -117,13 +117,16 @@ def fit(
     if not isinstance(model, paddle.nn.Layer):
         raise InputError(f"model is {short(model)}: give an instance, such as VAE()")
     losses.check(model, reconstruction, value_range)
-    # HERE: dataset = data.as_dataset(dataset), and test likewise where it is given
+    dataset = data.as_dataset(dataset)
+    test = None if test is None else data.as_dataset(test)
     if len(dataset.images) == 0 or (test is not None and len(test.images) == 0):
         which = "dataset" if len(dataset.images) == 0 else "test"
         raise InputError(f"{which} is empty: give at least one image")
     if test is not None and test.images.shape[1:] != dataset.images.shape[1:]:
         sizes = f"{test.images.shape[1:]}, and those of dataset {dataset.images.shape[1:]}"
         raise InputError(f"images of test have shape {sizes}: prepare both the same way")
+    if getattr(model, "conditional", False):
+        models.one_hot(dataset.labels, len(dataset))  # refuses all but 0..9
     rng = seeded(seed)
     batches_per_epoch = -(-len(dataset.images) // batch_size)
     total = epochs * batches_per_epoch
