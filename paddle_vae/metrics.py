@@ -24,7 +24,6 @@ from .codes import (
 from .errors import InputError, number, whole
 from .evidence import Elbo, Estimate, elbo, evaluating, iwae, optimal_variance, quadrature
 from .likelihood import Bernoulli, Gaussian
-from .models import VAE
 from .networks import MLPDecoder
 
 __all__ = [
