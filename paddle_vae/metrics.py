@@ -7,6 +7,7 @@ together.
 
 import math
 import time
+from itertools import pairwise
 
 import numpy as np
 import paddle
@@ -33,6 +34,7 @@ __all__ = [
     "Gaussian",
     "SplitKL",
     "active_units",
+    "climbed",
     "elbo",
     "encode",
     "evaluate",
@@ -150,19 +152,42 @@ def measuring_seconds(model, train, test, likelihood, images=None, k=5000):
 def _evidence(model, test, likelihood, images, k, progress):
     """ELBO, importance-weighted bounds and, for two latent dimensions, quadrature."""
     parts = elbo(model, test, likelihood, images)
+    bounds = {
+        j: iwae(model, test, likelihood, j, count, progress=progress)
+        for j, count in _plan(model, test, images, k).items()
+    }
     result = {
         "elbo": parts.elbo.summary(),
         "elbo_log_likelihood": parts.log_likelihood.summary(),
         "elbo_kl": parts.kl.summary(),
-        "iwae": {
-            str(j): iwae(model, test, likelihood, j, count, progress=progress).summary()
-            for j, count in _plan(model, test, images, k).items()
-        },
+        "iwae": {str(j): bound.summary() for j, bound in bounds.items()},
     }
+    counts = [bound.images for bound in bounds.values()]
+    if not any(before % after for before, after in pairwise(counts)):
+        each = [bound.each for bound in bounds.values()]
+        result["climbed"] = climbed(each) | {"images": counts[0]}
     if model.encoder.latent_dim == 2:
         how = {"points": _points(model), "progress": progress}
         result["quadrature"] = quadrature(model, test, likelihood, images, **how).summary()
     return result
+
+
+def climbed(bounds):
+    """What the last bound would be on as many images as the first: {"value", "standard_error"}.
+
+    bounds: arrays of one number an image, each on as many images as the one before or on every
+    second, third, ... of them. Each step up is measured on the images that both have: steps differ
+    far less from image to image than bounds do. The error is that of not measuring all images.
+    """
+    value, variance = bounds[0].mean(), 0.0
+    for before, after in pairwise(bounds):
+        every, rest = divmod(len(before), len(after))
+        if rest:
+            raise InputError(f"bounds have {len(before)} and {len(after)} images: give a multiple")
+        step = after - before[::every]
+        value += step.mean()
+        variance += step.var() * (1 / len(step) - 1 / len(bounds[0]))
+    return {"value": float(value), "standard_error": math.sqrt(max(variance, 0.0))}
 
 
 def _plan(model, test, images, k):
@@ -170,8 +195,13 @@ def _plan(model, test, images, k):
     k = whole("k", k)
     # A convolutional decoder takes some 30 times as long: it decodes fewer images k times.
     decodes = 10_000_000 if isinstance(model.decoder, MLPDecoder) else 100_000
-    steps = [*(j for j in SAMPLES if j < k), k]
-    return {j: min(len(test.images), images or max(1, decodes // j)) for j in steps}
+    steps, plan = [*(j for j in SAMPLES if j < k), k], {}
+    count = len(test.images) if images is None else images
+    for j in steps:
+        least = 1 if images else -(-count * j // decodes)
+        divisors = [d for d in range(least, 4 * least) if count % d == 0]  # for `climbed`
+        plan[j] = count = max(1, count // (divisors or [least])[0])
+    return plan
 
 
 def _points(model):
