@@ -1,6 +1,7 @@
 """The models: an encoder and a decoder make an autoencoder, or a VAE, with labels or without.
 
-Introduced in notebooks 01 (autoencoder), 02 (VAE) and 05 (labels).
+Introduced in notebooks 01 (autoencoder), 02 (VAE) and 05 (labels). What a network of one's own must
+take and give stands in the README.
 """
 
 from typing import NamedTuple
@@ -11,8 +12,11 @@ from paddle import nn
 from paddle.nn import functional as F
 
 from .data import LABELS
-from .errors import InputError
+from .errors import InputError, whole
+from .losses import same_shape
 from .networks import Decoder, Encoder
+
+PART = 500  # images that go through a network at once where nothing is learned
 
 
 class Output(NamedTuple):
@@ -23,67 +27,120 @@ class Output(NamedTuple):
     logvar: paddle.Tensor | None  # [N, latent_dim]
 
 
-class Autoencoder(nn.Layer):
+class _Model(nn.Layer):
+    """An encoder and a decoder that fit together, and what both models read of them."""
+
+    def __init__(self, encoder, decoder):
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+        for name, network in (("encoder", encoder), ("decoder", decoder)):
+            if isinstance(network, type):
+                kind = network.__name__
+                raise InputError(f"{name} is the class {kind}: give one of its kind, as {kind}()")
+            if not isinstance(network, nn.Layer):
+                raise InputError(f"{name} is a {type(network).__name__}: give a paddle.nn.Layer")
+        dims = [getattr(network, "latent_dim", None) for network in (encoder, decoder)]
+        if None not in dims and dims[0] != dims[1]:
+            raise InputError(
+                f"encoder has latent_dim {dims[0]} and decoder {dims[1]}: give both the same"
+            )
+
+    @property
+    def latent_dim(self):
+        """How many numbers a code has; raises InputError where neither network says it."""
+        for network in (self.encoder, self.decoder):
+            if getattr(network, "latent_dim", None) is not None:
+                return network.latent_dim
+        raise InputError("encoder has no latent_dim: set it, as in encoder.latent_dim = 10")
+
+    @property
+    def conditional(self):
+        """Whether the decoder takes labels."""
+        return getattr(self.decoder, "conditional", False)
+
+    @property
+    def logits(self):
+        """Whether the decoder puts out logits, whose sigmoid is the image, not the image itself."""
+        return getattr(self.decoder, "logits", False)
+
+    def decoder_output(self, z, label=None):
+        """z [N, latent_dim] -> what the decoder puts out, an image or its logits [N, 1, H, W]."""
+        known = getattr(self.decoder, "latent_dim", None)
+        if z.ndim != 2 or known not in (None, z.shape[1]):
+            raise InputError(f"z has shape {list(z.shape)}: give [N, {known or 'latent_dim'}]")
+        count = z.shape[0]
+        z = z.unsqueeze([2, 3])  # [N, latent_dim, 1, 1]
+        if self.conditional:
+            return _in_parts(self.decoder, z, one_hot(label, count))
+        return _in_parts(self.decoder, z)
+
+    _decoded = decoder_output  # its former name
+
+
+class Autoencoder(_Model):
     """Image -> code -> image; nothing is random (notebook 01)."""
 
     def __init__(self, encoder=None, decoder=None):
-        super().__init__()
-        self.encoder = encoder or Encoder(variational=False)
-        self.decoder = decoder or Decoder()
+        encoder = Encoder(variational=False) if encoder is None else encoder
+        super().__init__(encoder, Decoder() if decoder is None else decoder)
         if getattr(self.encoder, "variational", False):
             raise InputError(
                 "encoder has a logvar head: give Encoder(variational=False), or use VAE"
             )
+        if self.conditional or getattr(self.encoder, "conditional", False):
+            raise InputError("a network takes labels: leave out conditional=True, or use VAE")
 
     def encode(self, image):
         """Image [N, 1, H, W] -> code [N, latent_dim]."""
-        return self.encoder(image).flatten(1)
+        code = _in_parts(self.encoder, image)
+        if isinstance(code, tuple | list):
+            raise InputError(f"encoder gives {len(code)} tensors: give the code alone, or use VAE")
+        return code.flatten(1)
 
     def decode(self, code):
         """Code [N, latent_dim] -> image [N, 1, H, W]."""
-        return self.decoder(code.unsqueeze([2, 3]))
+        image = self.decoder_output(code)
+        return F.sigmoid(image) if self.logits else image
 
     def forward(self, image, label=None):
         code = self.encode(image)
-        return Output(self.decode(code), code, None)
+        return Output(self.decoder_output(code), code, None)
 
 
-class VAE(nn.Layer):
+class VAE(_Model):
     """Variational autoencoder (Kingma and Welling 2013), with labels where its networks take them.
 
     Labels are int64 [N] in 0..9; a conditional model needs them in every call (L1's model D).
+    More than 500 images or latents go through the networks in parts, except in training mode with
+    gradients, where batch norm must see all.
     """
 
     def __init__(self, encoder=None, decoder=None):
-        super().__init__()
-        self.encoder = encoder or Encoder()
-        self.decoder = decoder or Decoder()
+        encoder = Encoder() if encoder is None else encoder
+        super().__init__(encoder, Decoder() if decoder is None else decoder)
         if not getattr(self.encoder, "variational", True):
             raise InputError("encoder has no logvar head: leave out variational=False")
 
     def encode(self, image, label=None):
         """Image [N, 1, H, W] -> mean and logvar of q(z|x), each [N, latent_dim]."""
-        if self.encoder.conditional:
-            mean, logvar = self.encoder(image, one_hot(label, image.shape[0]))
+        if getattr(self.encoder, "conditional", False):
+            found = _in_parts(self.encoder, image, one_hot(label, image.shape[0]))
         else:
-            mean, logvar = self.encoder(image)
+            found = _in_parts(self.encoder, image)
+        if not (isinstance(found, tuple | list) and len(found) == 2):
+            raise InputError("encoder gives no pair: give mean and logvar, or use Autoencoder")
+        mean, logvar = found
         return mean.flatten(1), logvar.flatten(1)
 
     def decode(self, z, label=None):
         """z [N, latent_dim] -> mean image of p(x|z) [N, 1, H, W]."""
-        image = self._decoded(z, label)
-        return F.sigmoid(image) if self.decoder.logits else image
-
-    def _decoded(self, z, label):
-        """What the decoder puts out, an image or its logits."""
-        z = z.unsqueeze([2, 3])  # [N, latent_dim, 1, 1]
-        if self.decoder.conditional:
-            return self.decoder(z, one_hot(label, z.shape[0]))
-        return self.decoder(z)
+        image = self.decoder_output(z, label)
+        return F.sigmoid(image) if self.logits else image
 
     def forward(self, image, label=None):
         mean, logvar = self.encode(image, label)
-        return Output(self._decoded(reparameterize(mean, logvar), label), mean, logvar)
+        z = reparameterize(mean, logvar)
+        return Output(self.decoder_output(z, label), mean, logvar)
 
     @paddle.no_grad()
     def sample(self, count, label=None):
@@ -91,17 +148,39 @@ class VAE(nn.Layer):
 
         label: a digit for all of them, or int [count]; only for a conditional model.
         """
-        if label is not None and not self.decoder.conditional:
+        count = whole("count", count)
+        if label is not None and not self.conditional:
             raise InputError("label is given, but this model takes none: leave it out")
         if label is not None and np.ndim(label) == 0:
             label = np.full(count, label)
-        return self.decode(paddle.randn([count, self.encoder.latent_dim]), label)
+        return self.decode(paddle.randn([count, self.latent_dim]), label)
 
 
 def reparameterize(mean, logvar):
-    """One draw of z from N(mean, exp(logvar)), differentiable in both (Kingma and Welling 2013)."""
+    """One draw of z from N(mean, exp(logvar)), differentiable in both (Kingma and Welling 2013).
+
+    Raises InputError where the two differ in shape.
+    """
+    same_shape("mean", mean, "logvar", logvar)
     noise = paddle.randn(mean.shape)
     return noise * paddle.exp(0.5 * logvar) + mean
+
+
+def _in_parts(network, *inputs):
+    """network(*inputs), PART rows at a time, so that the memory it takes is bounded.
+
+    In training mode with gradients all at once: batch norm must see the whole batch, and the graph
+    keeps what a part needs anyway.
+    """
+    count = inputs[0].shape[0]
+    learning = network.training and paddle.is_grad_enabled()
+    if not paddle.in_dynamic_mode() or learning or count <= PART:
+        return network(*inputs)
+    starts = range(0, count, PART)
+    found = [network(*(rows[start : start + PART] for rows in inputs)) for start in starts]
+    if isinstance(found[0], tuple | list):
+        return tuple(paddle.concat(part) for part in zip(*found, strict=True))
+    return paddle.concat(found)
 
 
 def one_hot(label, count):

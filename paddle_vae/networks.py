@@ -58,6 +58,7 @@ class Decoder(nn.Layer):
     """
 
     logits = False  # what it puts out is the image itself
+    value_range = (-1.0, 1.0)  # of its pixels
 
     def __init__(self, latent_dim=2, channel=32, conditional=False):
         super().__init__()
@@ -66,7 +67,7 @@ class Decoder(nn.Layer):
         self.conv2 = Conv2DTranspose(channel, channel * 2, **double)
         self.conv3 = Conv2DTranspose(channel * 2, channel, **double)
         self.conv4 = Conv2D(channel, 1, 3, padding=1, data_format="NHWC")
-        self.channel, self.conditional = channel, conditional
+        self.latent_dim, self.channel, self.conditional = latent_dim, channel, conditional
 
     def forward(self, z, label=None):
         h = paddle.concat([z, label], axis=1) if self.conditional else z  # [N, 2 or 12, 1, 1]
@@ -112,12 +113,14 @@ class MLPDecoder(nn.Layer):
     takes a one-hot label [N, 10, 1, 1].
     """
 
+    value_range = (0.0, 1.0)  # of the pixels, behind the sigmoid
+
     def __init__(self, latent_dim, hidden, logits=False, conditional=False):
         super().__init__()
         sizes = latent_dim + LABELS * conditional, *hidden
         self.hidden = nn.LayerList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.pixels = nn.Linear(hidden[-1], 28 * 28)
-        self.logits, self.conditional = logits, conditional
+        self.latent_dim, self.logits, self.conditional = latent_dim, logits, conditional
 
     def forward(self, z, label=None):
         h = paddle.concat([z, label], axis=1) if self.conditional else z  # [N, latent_dim (+ 10)]
@@ -157,6 +160,7 @@ class ConvDecoder(nn.Layer):
     z [N, latent_dim, 1, 1] -> image [N, 1, 32, 32] in [0, 1] (L4)."""
 
     conditional = logits = False
+    value_range = (0.0, 1.0)  # of its pixels
 
     def __init__(self, latent_dim=100, channels=(256, 128, 64)):
         super().__init__()
@@ -165,6 +169,7 @@ class ConvDecoder(nn.Layer):
         self.convs = nn.LayerList(Conv2DTranspose(a, b, **double) for a, b in pairwise(channels))
         self.norms = nn.LayerList(nn.BatchNorm2D(c, data_format="NHWC") for c in channels[1:])
         self.last = Conv2DTranspose(channels[-1], 1, **double)
+        self.latent_dim = latent_dim
 
     def forward(self, z):
         h = self.linear(z.flatten(1)).reshape([z.shape[0], 4, 4, -1])  # [N, 4, 4, 256]
