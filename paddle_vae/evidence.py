@@ -127,8 +127,8 @@ def quadrature(model, dataset, likelihood, images=None, seed=0, points=300, prog
     450 give the same mean to 0.001. images, errors: as `elbo`.
     """
     _require_vae(model)
-    if model.encoder.latent_dim != 2:
-        dims = model.encoder.latent_dim
+    if model.latent_dim != 2:
+        dims = model.latent_dim
         raise InputError(f"model has {dims} latent dimensions, and a grid needs 2: use iwae")
     points = whole("points", points, 1, 5000)
     axis = [GRID_STD * NormalDist().inv_cdf((i + 0.5) / points) for i in range(points)]
@@ -143,7 +143,7 @@ def quadrature(model, dataset, likelihood, images=None, seed=0, points=300, prog
         x, labels, base = (np.concatenate(part) for part in zip(*found, strict=True))
         del found
         # a decoder that takes labels needs the grid once for each of them
-        groups = np.unique(labels) if model.decoder.conditional else [None]
+        groups = np.unique(labels) if model.conditional else [None]
         total = np.full(len(x), -np.inf)  # log of the integral so far
         for group in groups:
             rows = np.flatnonzero(labels == (labels if group is None else group))

@@ -47,8 +47,8 @@ class Bernoulli(_Likelihood):
 
     def decode(self, model, z, label=None):
         """z [M, L] -> w [M, D], the decoder's logits, and a [M] = -sum of log(1 + exp(logits))."""
-        if model.decoder.logits:
-            w = model._decoded(paddle.to_tensor(z), label).flatten(1).numpy()
+        if model.logits:
+            w = model.decoder_output(paddle.to_tensor(z), label).flatten(1).numpy()
         else:
             p = model.decode(paddle.to_tensor(z), label).flatten(1).numpy()
             if not (p.min() >= 0 and p.max() <= 1):

@@ -110,7 +110,7 @@ def measure(model, train, test, likelihood, images=None, k=5000, progress=False)
     """
     # The ELBO is that of beta = 1, and of binarized pixels also for a model trained on grey ones.
     how = {"images": images, "k": k, "progress": progress}
-    result = {"conditional": model.decoder.conditional}  # then log p(x) is log p(x|label)
+    result = {"conditional": model.conditional}  # then log p(x) is log p(x|label)
     result |= _evidence(model, test, likelihood, **how)
     if isinstance(likelihood, Gaussian):
         variance = optimal_variance(model, train, likelihood.value_range)
@@ -141,7 +141,7 @@ def measuring_seconds(model, train, test, likelihood, images=None, k=5000):
 
     each = seconds(iwae, 100, few) / (100 * few)  # a sample
     total = each * sum(j * count for j, count in _plan(model, test, images, k).items())
-    if model.encoder.latent_dim == 2:
+    if model.latent_dim == 2:
         block = seconds(quadrature, images, points=points)
         total += block * (_points(model) / points) ** 2
     total *= 2 if isinstance(likelihood, Gaussian) else 1
@@ -163,10 +163,11 @@ def _evidence(model, test, likelihood, images, k, progress):
         "iwae": {str(j): bound.summary() for j, bound in bounds.items()},
     }
     counts = [bound.images for bound in bounds.values()]
-    if not any(before % after for before, after in pairwise(counts)):
+    nested = not any(before % after for before, after in pairwise(counts))
+    if nested and counts[-1] < counts[0]:
         each = [bound.each for bound in bounds.values()]
         result["climbed"] = climbed(each) | {"images": counts[0]}
-    if model.encoder.latent_dim == 2:
+    if model.latent_dim == 2:
         how = {"points": _points(model), "progress": progress}
         result["quadrature"] = quadrature(model, test, likelihood, images, **how).summary()
     return result
@@ -205,7 +206,7 @@ def _plan(model, test, images, k):
 
 
 def _points(model):
-    return 100 if model.decoder.conditional else 300
+    return 100 if model.conditional else 300
 
 
 # --- samples ---
