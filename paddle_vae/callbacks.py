@@ -11,7 +11,7 @@ import numpy as np
 import paddle
 
 from .data import LABELS
-from .errors import InputError
+from .errors import InputError, interval, short, whole
 from .models import Autoencoder
 
 
@@ -36,16 +36,22 @@ class _Fixed:
     """The images and the noise that are the same after every epoch; see LiveView."""
 
     def __init__(self, test_images, value_range=(0.0, 1.0), count=10, seed=0, labels=None):
-        low, high = value_range
+        low, high = interval("value_range", value_range)
+        shape = list(getattr(test_images, "shape", ()))
+        if not isinstance(test_images, paddle.Tensor) or len(shape) != 4 or 0 in shape:
+            shown = short(test_images) if not shape else f"{type(test_images).__name__} {shape}"
+            raise InputError(f"test_images are {shown}: give data.scale(test.images[:10], ...)")
         if test_images.min().item() < low or test_images.max().item() > high:
             raise InputError(f"test_images leave value_range {value_range}: give that of the model")
-        self.images, self.value_range, self.labels = test_images, value_range, labels
-        self.count, self.seed = count, seed
+        self.images, self.value_range, self.labels = test_images, (low, high), labels
+        self.count, self.seed = whole("count", count, 1, 1000), seed
 
     def pictures(self, model):
+        if isinstance(model, Autoencoder):
+            return pictures(model, self.images, None)
         # NumPy's generator: Paddle's random state stays as it is
         rng = np.random.default_rng(self.seed)
-        noise = rng.standard_normal((self.count, model.encoder.latent_dim)).astype("float32")
+        noise = rng.standard_normal((self.count, model.latent_dim)).astype("float32")
         return pictures(model, self.images, paddle.to_tensor(noise), self.labels)
 
 

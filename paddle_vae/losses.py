@@ -70,12 +70,15 @@ def parts(output, target, reconstruction=squared_error, beta=1.0):
     if logvar is None:
         return Loss(error, error, paddle.zeros_like(error))
     kl = _each("KL", kl_divergence(mean, logvar), target).mean()
-    return Loss(error + beta * kl, error, kl)
+    # in this order: a static graph adds into the first of the two, and error is an output as well
+    return Loss(beta * kl + error, error, kl)
 
 
 def check(model, reconstruction, value_range):
-    """Raise InputError where a reconstruction term or a range of pixels does not fit a model, as far
-    as its decoder says what it puts out (`logits`, `value_range`)."""
+    """Raise InputError where a reconstruction term or a range of pixels does not fit a model.
+
+    What its decoder puts out is known from the decoder's attributes `logits` and `value_range`.
+    """
     low, high = value_range
     decoder = getattr(model, "decoder", None)
     logits = getattr(decoder, "logits", False)

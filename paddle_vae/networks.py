@@ -14,8 +14,21 @@ from paddle import nn
 from paddle.nn import functional as F
 
 from .data import LABELS
-from .errors import InputError
+from .errors import InputError, short, whole
 from .layers import Conv2D, Conv2DTranspose, leaky_relu
+
+
+def _size(name, value):
+    return whole(name, value, 1, 100_000)
+
+
+def _sizes(name, values):
+    """At least one size as a tuple of ints; raises InputError for everything else."""
+    if not isinstance(values, list | tuple) or not values:
+        raise InputError(
+            f"{name} is {short(values)}: give the size of at least one layer, as (64,)"
+        )
+    return tuple(_size(name, value) for value in values)
 
 
 class Encoder(nn.Layer):
@@ -27,6 +40,7 @@ class Encoder(nn.Layer):
 
     def __init__(self, latent_dim=2, channel=32, conditional=False, variational=True):
         super().__init__()
+        latent_dim, channel = _size("latent_dim", latent_dim), _size("channel", channel)
         if conditional:
             self.conv_label = Conv2D(LABELS, 28 * 28, 1)
         halve = {"kernel_size": 4, "stride": 2, "padding": 1, "data_format": "NHWC"}
@@ -62,6 +76,7 @@ class Decoder(nn.Layer):
 
     def __init__(self, latent_dim=2, channel=32, conditional=False):
         super().__init__()
+        latent_dim, channel = _size("latent_dim", latent_dim), _size("channel", channel)
         self.conv1 = Conv2D(latent_dim + LABELS * conditional, channel * 7 * 7, 1)
         double = {"kernel_size": 4, "stride": 2, "padding": 1, "data_format": "NHWC"}
         self.conv2 = Conv2DTranspose(channel, channel * 2, **double)
@@ -87,6 +102,7 @@ class MLPEncoder(nn.Layer):
 
     def __init__(self, latent_dim, hidden, variational=True, conditional=False):
         super().__init__()
+        latent_dim, hidden = _size("latent_dim", latent_dim), _sizes("hidden", hidden)
         sizes = 28 * 28 + LABELS * conditional, *hidden
         self.hidden = nn.LayerList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.mean = nn.Linear(hidden[-1], latent_dim)
@@ -117,6 +133,7 @@ class MLPDecoder(nn.Layer):
 
     def __init__(self, latent_dim, hidden, logits=False, conditional=False):
         super().__init__()
+        latent_dim, hidden = _size("latent_dim", latent_dim), _sizes("hidden", hidden)
         sizes = latent_dim + LABELS * conditional, *hidden
         self.hidden = nn.LayerList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.pixels = nn.Linear(hidden[-1], 28 * 28)
@@ -138,6 +155,7 @@ class ConvEncoder(nn.Layer):
 
     def __init__(self, latent_dim=100, channels=(64, 128, 256)):
         super().__init__()
+        latent_dim, channels = _size("latent_dim", latent_dim), _sizes("channels", channels)
         halve = {"kernel_size": 4, "stride": 2, "padding": 1, "data_format": "NHWC"}
         self.convs = nn.LayerList(Conv2D(a, b, **halve) for a, b in pairwise((1, *channels)))
         self.norms = nn.LayerList(nn.BatchNorm2D(c, data_format="NHWC") for c in channels)
@@ -164,6 +182,7 @@ class ConvDecoder(nn.Layer):
 
     def __init__(self, latent_dim=100, channels=(256, 128, 64)):
         super().__init__()
+        latent_dim, channels = _size("latent_dim", latent_dim), _sizes("channels", channels)
         double = {"kernel_size": 4, "stride": 2, "padding": 1, "data_format": "NHWC"}
         self.linear = nn.Linear(latent_dim, channels[0] * 4 * 4)
         self.convs = nn.LayerList(Conv2DTranspose(a, b, **double) for a, b in pairwise(channels))

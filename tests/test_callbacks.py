@@ -129,6 +129,20 @@ def test_misfits_are_refused():
     refused(lambda: view.pictures(case.model), "label is missing")
 
 
+@pytest.mark.parametrize(
+    "images", [None, np.zeros((4, 1, 28, 28)), paddle.zeros([28, 28]), paddle.zeros([0, 1, 28, 28])]
+)
+def test_images_that_are_none_are_refused_when_it_is_made(images):
+    """Not after the first epoch."""
+    refused(lambda: LiveView(images), "test_images")
+
+
+def test_a_count_or_a_range_that_is_none_is_refused_when_it_is_made():
+    images = paddle.zeros([4, 1, 28, 28])
+    refused(lambda: LiveView(images, count=0), "count")
+    refused(lambda: LiveView(images, value_range=(1, 0)), "value_range")
+
+
 # VisualDLWriter
 
 

@@ -5,9 +5,11 @@ import paddle
 import pytest
 from paddle.distribution import Normal, kl_divergence
 from paddle.nn import functional as F
+from refusal import refused
 
-from paddle_vae import losses
+from paddle_vae import VAE, InputError, losses
 from paddle_vae.models import Output
+from paddle_vae.networks import MLPDecoder, MLPEncoder
 
 
 def tensor(values):
@@ -112,3 +114,83 @@ def test_an_autoencoder_has_no_kl():
     image = paddle.ones([2, 1, 4, 4])
     loss = losses.parts(Output(image, paddle.ones([2, 2]), None), 0 * image)
     assert (loss.total.item(), loss.kl.item()) == (16.0, 0.0)
+
+
+# Shapes that Paddle would broadcast, and terms of the wrong shape
+
+IMAGES = [64, 1, 28, 28]
+
+
+@pytest.mark.parametrize("loss", [losses.squared_error, losses.binary_cross_entropy])
+@pytest.mark.parametrize("shape", [[64, 28, 28], [64, 1, 1, 1], [64, 1, 28, 1], [32, 1, 28, 28]])
+def test_images_of_another_shape_are_refused(loss, shape):
+    """The first of them gave a loss 64 times too large."""
+    refused(lambda: loss(paddle.ones(shape), paddle.zeros(IMAGES)), shape, IMAGES)
+    refused(lambda: loss(paddle.ones(IMAGES), paddle.zeros(shape)), shape, IMAGES)
+
+
+def test_one_image_may_stand_beside_many():
+    error = losses.squared_error(paddle.ones([1, 1, 28, 28]), paddle.zeros(IMAGES))
+    np.testing.assert_array_equal(error.numpy(), np.full(64, 784.0, "float32"))
+
+
+def test_one_column_of_logvar_is_refused():
+    refused(lambda: losses.kl_divergence(paddle.ones([5, 3]), paddle.ones([5, 1])), "[5, 1]")
+
+
+def output(image, latents=(64, 2)):
+    return Output(image, paddle.zeros(latents), paddle.zeros(latents))
+
+
+@pytest.mark.parametrize("shape", [[64, 28, 28], [64, 1, 1, 1], [1, 1, 28, 28]])
+def test_parts_want_the_decoders_images_in_the_shape_of_the_target(shape):
+    refused(lambda: losses.parts(output(paddle.ones(shape)), paddle.zeros(IMAGES)), shape, IMAGES)
+
+
+@pytest.mark.parametrize(
+    "term, shown",
+    [
+        (F.mse_loss, "shape []"),
+        (lambda image, target: (image - target).square(), IMAGES),
+        (lambda image, target: losses.squared_error(image, target).unsqueeze(1), "[64, 1]"),
+        (lambda image, target: 3.0, "3.0"),
+    ],
+)
+def test_a_reconstruction_that_is_not_one_number_an_image_is_refused(term, shown):
+    refused(
+        lambda: losses.parts(output(paddle.ones(IMAGES)), paddle.zeros(IMAGES), term),
+        "reconstruction",
+        shown,
+        "one number for each of the 64 images",
+    )
+
+
+def test_a_kl_of_other_than_the_images_is_refused():
+    few = output(paddle.ones(IMAGES), (32, 2))
+    refused(lambda: losses.parts(few, paddle.zeros(IMAGES)), "KL", "[32]", "64 images")
+
+
+def test_what_is_no_output_is_refused():
+    refused(lambda: losses.parts(paddle.ones([2, 1, 4, 4]), paddle.ones([2, 1, 4, 4])), "Output")
+
+
+def test_a_static_graph_computes_the_same():
+    model = VAE(MLPEncoder(2, (4,)), MLPDecoder(2, (4,)))
+    model.encoder.logvar.weight.set_value(paddle.zeros([4, 2]))
+    model.encoder.logvar.bias.set_value(paddle.full([2], -60.0))  # no noise to speak of
+
+    def loss(image):
+        return tuple(losses.parts(model(image), image))
+
+    spec = [paddle.static.InputSpec([None, 1, 28, 28])]
+    static = paddle.jit.to_static(loss, spec, full_graph=True)
+    for count in (3, 5):
+        image = paddle.rand([count, 1, 28, 28])
+        np.testing.assert_allclose(static(image), loss(image), rtol=1e-4)
+
+
+@pytest.mark.parametrize("full_graph", [True, False])
+def test_a_static_graph_refuses_the_same(full_graph):
+    squared_error = paddle.jit.to_static(losses.squared_error, full_graph=full_graph)
+    with pytest.raises(InputError, match="give both the same"):
+        squared_error(paddle.ones([5, 28, 28]), paddle.ones([5, 1, 28, 28]))

@@ -1,5 +1,10 @@
 """Shapes, parameter names and probabilistic behaviour of the models."""
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import paddle
 import pytest
@@ -7,8 +12,19 @@ from paddle import nn
 from paddle.nn import functional as F
 from refusal import refused
 
-from paddle_vae import VAE, Autoencoder, Decoder, Encoder, InputError, losses, recipes
-from paddle_vae.models import reparameterize
+from paddle_vae import (
+    VAE,
+    Autoencoder,
+    Dataset,
+    Decoder,
+    Encoder,
+    InputError,
+    fit,
+    losses,
+    recipes,
+)
+from paddle_vae.callbacks import LiveView
+from paddle_vae.models import PART, reparameterize
 from paddle_vae.networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 
 ENCODER = {
@@ -272,3 +288,222 @@ def test_convolutional_networks_are_paddles_own(ours, theirs, shape, training):
             np.testing.assert_allclose(value.grad, expected, atol=tolerance, err_msg=name)
     for name, value in theirs.state_dict().items():  # what batch norm keeps
         np.testing.assert_allclose(ours.state_dict()[name], value, atol=1e-4, err_msg=name)
+
+
+# Networks of one's own
+
+
+class OwnEncoder(nn.Layer):
+    """As an engineer would write it: no attributes. tail: of the shapes that it gives."""
+
+    def __init__(self, tail=(), pair=True):
+        super().__init__()
+        self.body, self.tail, self.pair = nn.Linear(784, 6), tail, pair
+
+    def forward(self, image):
+        mean, logvar = self.body(image.flatten(1)).reshape([-1, 6, *self.tail]).split(2, 1)
+        return (mean, logvar) if self.pair else mean
+
+
+class OwnDecoder(nn.Layer):
+    def __init__(self, latent_dim=3):
+        super().__init__()
+        self.body = nn.Linear(latent_dim, 784)
+
+    def forward(self, z):
+        return self.body(z.flatten(1)).reshape([-1, 1, 28, 28])
+
+
+BLOBS = Dataset(
+    np.random.default_rng(0).integers(0, 256, (40, 1, 28, 28), "uint8"), np.arange(40) % 10
+)
+
+
+@pytest.mark.parametrize("tail", [(), (1, 1)])
+def test_networks_without_attributes(tail):
+    """They take no labels, and the decoder gives images."""
+    model = VAE(OwnEncoder(tail), OwnDecoder())
+    fit(model, BLOBS, epochs=1, test=BLOBS, progress=False)
+    mean, logvar = model.encode(paddle.zeros([2, 1, 28, 28]))
+    assert list(mean.shape) == list(logvar.shape) == [2, 3]
+    assert not model.conditional and not model.logits
+    np.testing.assert_array_equal(model.decode(mean), model.decoder_output(mean))
+    refused(lambda: model.sample(2), "latent_dim", "encoder.latent_dim = 10")
+    model.decoder.latent_dim = 3
+    assert list(model.sample(2).shape) == [2, 1, 28, 28]
+    refused(lambda: VAE(OwnEncoder(pair=False), OwnDecoder())(paddle.zeros([2, 1, 28, 28])), "pair")
+
+
+def test_an_autoencoder_of_networks_without_attributes():
+    model = Autoencoder(OwnEncoder(pair=False), OwnDecoder())
+    fit(model, BLOBS, epochs=1, progress=False)
+    assert len(LiveView(paddle.zeros([2, 1, 28, 28])).pictures(model)["reconstructions"]) == 4
+    refused(lambda: Autoencoder(OwnEncoder(), OwnDecoder())(paddle.zeros([2, 1, 28, 28])), "VAE")
+
+
+def test_the_decoders_output_is_the_image_or_its_logits():
+    z = paddle.randn([4, 3])
+    for logits in (True, False):
+        model = VAE(MLPEncoder(3, (8,)), MLPDecoder(3, (8,), logits=logits))
+        output = model.decoder_output(z)
+        np.testing.assert_array_equal(output, model.decoder(z.unsqueeze([2, 3])))
+        np.testing.assert_array_equal(model.decode(z), F.sigmoid(output) if logits else output)
+    model = conditional_vae()
+    assert list(model.decoder_output(paddle.zeros([2, 2]), [3, 7]).shape) == [2, 1, 28, 28]
+    refused(lambda: model.decoder_output(paddle.zeros([2, 2])), "label is missing")
+
+
+def test_an_autoencoder_decodes_logits_to_images_too():
+    model = Autoencoder(MLPEncoder(3, (8,), variational=False), MLPDecoder(3, (8,), logits=True))
+    assert model.decode(paddle.randn([4, 3]) * 100).min().item() >= 0
+
+
+@pytest.mark.parametrize(
+    "networks, words",
+    [
+        (lambda: (Encoder, Decoder), ("encoder is the class Encoder", "Encoder()")),
+        (lambda: (Encoder(), Decoder), ("decoder is the class Decoder", "Decoder()")),
+        (lambda: (lambda image: image, Decoder()), ("encoder is a function", "paddle.nn.Layer")),
+        (lambda: (Encoder(10), Decoder()), ("latent_dim 10", "decoder 2", "both the same")),
+        (lambda: (MLPEncoder(5, (4,)), MLPDecoder(6, (4,))), ("latent_dim 5", "6")),
+    ],
+)
+def test_networks_that_make_no_model(networks, words):
+    for kind in (VAE, Autoencoder):
+        refused(lambda kind=kind: kind(*networks()), *words)
+
+
+def test_labels_to_one_side_only():
+    """As notebook 05 has it; an autoencoder has no place for labels."""
+    for sides in ((True, False), (False, True)):
+        model = VAE(
+            MLPEncoder(2, (4,), conditional=sides[0]), MLPDecoder(2, (4,), conditional=sides[1])
+        )
+        assert list(model(paddle.zeros([2, 1, 28, 28]), [3, 7]).image.shape) == [2, 1, 28, 28]
+    refused(lambda: Autoencoder(Encoder(variational=False), Decoder(conditional=True)), "labels")
+
+
+@pytest.mark.parametrize("shape", [[3, 5], [3], [3, 2, 1, 1]])
+def test_a_z_of_another_shape_is_refused(shape):
+    refused(lambda: VAE().decode(paddle.zeros(shape)), shape, "[N, 2]")
+
+
+def test_one_column_of_logvar_does_not_pass():
+    refused(lambda: reparameterize(paddle.zeros([4, 2]), paddle.zeros([4, 1])), "[4, 1]")
+
+
+def test_a_number_of_samples_that_is_none():
+    model = VAE()
+    for count in (0, -1, 2.5, True, "3", None, 10**26, 10**5000):
+        refused(lambda count=count: model.sample(count), "count")
+
+
+def test_numpys_numbers_are_numbers():
+    model = VAE(Encoder(np.int64(3), np.int32(4)), Decoder(np.int64(3), np.int32(4)))
+    assert list(model.sample(np.int64(2)).shape) == [2, 1, 28, 28]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Encoder(0),
+        lambda: Decoder(2, channel=1.5),
+        lambda: MLPEncoder(2, ()),
+        lambda: MLPDecoder(2, 64),
+        lambda: MLPDecoder(2, (64, True)),
+        lambda: ConvEncoder("2"),
+        lambda: ConvDecoder(10**9),
+    ],
+)
+def test_sizes_that_are_none(make):
+    refused(make)
+
+
+def test_the_readmes_example_runs():
+    """What is told an engineer about a network of one's own, with the README's own code."""
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (code,) = (block for block in blocks if "class MyEncoder" in block)
+    names = {"train": BLOBS}
+    exec(code.replace("epochs=1", "epochs=1, progress=False"), names)
+    images = names["images"]
+    assert list(images.shape) == [100, 1, 28, 28] and images.min().item() >= 0
+    assert len(names["model"].history.steps) == len(names["history"].steps) == 1
+
+
+# Parts: bounded memory
+
+
+@pytest.mark.parametrize("name", ["vae_2d", "mlp_vae_20d", "cvae_2d", "conv_vae_100d", "ae_2d"])
+def test_parts_give_what_the_whole_gives(name):
+    """Up to 500 the very same numbers as without them."""
+    model, side = recipes.build(name), 28 + 2 * recipes.get(name).padding
+    model.eval()
+    paddle.seed(0)
+    image = paddle.rand([PART + 3, 1, side, side])
+    labels = (np.arange(PART + 3) % 10,) if name == "cvae_2d" else ()
+    found = model.encode(image, *labels)
+    z = found if name == "ae_2d" else found[0]
+    onehot = [paddle.eye(10)[labels[0]].unsqueeze([2, 3])] if labels else []
+    whole = model.decoder(z.unsqueeze([2, 3]), *onehot)
+    np.testing.assert_allclose(model.decoder_output(z, *labels), whole, atol=1e-4)
+    few = [rows[:PART] for rows in onehot]
+    same = model.decoder(z[:PART].unsqueeze([2, 3]), *few)
+    np.testing.assert_array_equal(
+        model.decoder_output(z[:PART], *(rows[:PART] for rows in labels)), same
+    )
+
+
+def seen(network):
+    counts = []
+    network.register_forward_pre_hook(lambda layer, inputs: counts.append(inputs[0].shape[0]))
+    return counts
+
+
+def test_a_batch_that_is_learned_from_stays_whole():
+    model = VAE(MLPEncoder(2, (4,)), MLPDecoder(2, (4,)))
+    encoded, decoded = seen(model.encoder), seen(model.decoder)
+    image = paddle.zeros([2 * PART + 1, 1, 28, 28])
+    model(image)
+    assert encoded == decoded == [2 * PART + 1]
+    with paddle.no_grad():
+        model(image)
+    assert encoded[1:] == decoded[1:] == [PART, PART, 1]
+    model.eval()
+    model.decode(model.encode(image)[0])
+    assert encoded[4:] == decoded[4:] == [PART, PART, 1]
+
+
+def test_samples_do_not_depend_on_the_parts():
+    model = VAE(MLPEncoder(2, (4,)), MLPDecoder(2, (4,)))
+    paddle.seed(3)
+    z = paddle.randn([PART + 20, 2])
+    paddle.seed(3)
+    np.testing.assert_allclose(model.sample(PART + 20), model.decoder(z), atol=1e-6)
+
+
+def test_the_gradient_comes_through_parts():
+    model = VAE(OwnEncoder(), OwnDecoder())
+    model.eval()
+    z = paddle.zeros([PART + 2, 3])
+    z.stop_gradient = False
+    model.decode(z).sum().backward()
+    assert np.abs(z.grad.numpy()).min() > 0
+
+
+def test_memory_is_bounded():
+    """3,000 samples, and the codes of 3,000 images: 2 GB each before there were parts."""
+    resource = pytest.importorskip("resource")
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # of a resource's, in a megabyte
+    code = f"""if True:
+        import resource, paddle
+        from paddle_vae import VAE
+        peak = lambda: resource.getrusage({resource.RUSAGE_SELF}).ru_maxrss / {unit}
+        model, before = VAE(), peak()
+        image = model.sample(3000)
+        with paddle.no_grad():
+            model.encode(image)
+        print(peak() - before)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 900  # MB

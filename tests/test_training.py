@@ -1,10 +1,29 @@
 """fit, History, recipes: what a user relies on, with models small enough to train in a test."""
 
+import signal
+import warnings
+
 import numpy as np
 import paddle
 import pytest
+from matplotlib import pyplot as plt
+from paddle.autograd import PyLayer
+from refusal import refused
 
-from paddle_vae import VAE, Dataset, Decoder, Encoder, InputError, fit, metrics, recipes, training
+from paddle_vae import (
+    VAE,
+    Dataset,
+    Decoder,
+    Encoder,
+    InputError,
+    fit,
+    losses,
+    metrics,
+    recipes,
+    training,
+)
+from paddle_vae.callbacks import LiveView
+from paddle_vae.networks import MLPDecoder, MLPEncoder
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +34,12 @@ def digits():
     for image, (row, column) in zip(images, rng.integers(2, 20, (64, 2)), strict=True):
         image[0, row : row + 6, column : column + 6] = 255
     return Dataset(images, rng.integers(0, 10, 64))
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
 
 
 def small_vae(**arguments):
@@ -168,12 +193,213 @@ def test_a_run_that_diverges_says_so(digits):
         trained(digits, learning_rate=1e6, one_cycle=False)
 
 
+GOOD = {"epochs": 1, "progress": False}
+HUGE = 10**26
+NAN = float("nan")
+WRONG = {
+    "epochs": (0, -1, 1.5, True, "3", None, NAN, HUGE, paddle.to_tensor([[1], [2]])),
+    "batch_size": (0, -1, 1.5, True, "64", NAN, HUGE),
+    "learning_rate": (0, -1e-3, NAN, float("inf"), HUGE, True, "0.001", None),
+    "beta": (-1, NAN, HUGE, True, "1", None),
+    "beta1": (-0.1, 1, NAN, True, "0.9"),
+    "beta2": (-0.1, 1, HUGE, NAN, True),
+    "value_range": ((1, 0), (0, 0), (0, NAN), (-HUGE, HUGE), (False, True), ("0", "1"), 1, "01"),
+    "seed": (-1, 0.5, True, "0", 2**32),
+    "reconstruction": (None, "squared_error", 1.0),
+    "callbacks": (None, 1, "abc", [print, None], print, LiveView, [LiveView], ["LiveView"]),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_impossible_arguments_are_refused_before_the_first_step(digits, name):
+    model = small_vae()
+    before = parameters(model)
+    for value in WRONG[name]:
+        refused(lambda value=value: fit(model, digits, **{**GOOD, name: value}), name)
+    assert parameters(model) == before
+
+
+def test_numpys_numbers_are_numbers(digits):
+    numbers = {"epochs": 3, "batch_size": 20, "beta1": 0.5, "beta2": 0.5, "beta": 2, "seed": 3}
+    taken = {name: np.array(value)[()] for name, value in numbers.items()}
+    ours, theirs = {}, {}
+    for found, arguments in ((ours, numbers), (theirs, taken)):
+        paddle.seed(0)
+        model = small_vae()
+        how = {"learning_rate": np.float64(1e-3), "value_range": [np.float32(-1), np.int64(1)]}
+        fit(model, digits, progress=False, **how, **arguments)
+        found["weights"] = parameters(model)
+    assert ours == theirs
+
+
+def test_what_is_no_model_is_refused(digits):
+    for model in (VAE, None, "vae_2d", lambda image, label: image):
+        refused(lambda model=model: fit(model, digits, **GOOD), "model is")
+
+
+def test_a_test_set_that_does_not_fit_is_refused_before_the_first_step(digits):
+    empty = Dataset(digits.images[:0], digits.labels[:0])
+    padded = Dataset(np.pad(digits.images, ((0, 0), (0, 0), (2, 2), (2, 2))), digits.labels)
+    refused(lambda: fit(small_vae(), digits, test=empty, **GOOD), "test is empty")
+    refused(lambda: fit(small_vae(), digits, test=padded, **GOOD), "(1, 32, 32)", "(1, 28, 28)")
+
+
+# A loss that does not fit the decoder
+
+
+def mlp_vae(logits):
+    return VAE(MLPEncoder(2, (4,)), MLPDecoder(2, (4,), logits=logits))
+
+
+ENTROPY = {"reconstruction": losses.binary_cross_entropy}
+UNIT = {"value_range": (0, 1)}
+
+
 @pytest.mark.parametrize(
-    "arguments", [{"epochs": 0}, {"epochs": 1, "batch_size": 0}, {"epochs": 1.5}]
+    "make, arguments, words",
+    [
+        (lambda: mlp_vae(True), ENTROPY, ("value_range is (-1.0, 1.0)", "value_range=(0, 1)")),
+        (lambda: mlp_vae(False), ENTROPY | UNIT, ("puts out images", "logits=True")),
+        (lambda: mlp_vae(True), UNIT, ("puts out logits", "losses.binary_cross_entropy")),
+        (lambda: mlp_vae(False), {}, ("from 0 to 1", "value_range=(0, 1)")),
+        (small_vae, {"value_range": (0, 255)}, ("from -1 to 1", "value_range=(-1, 1)")),
+    ],
 )
-def test_impossible_arguments(digits, arguments):
-    with pytest.raises(InputError, match=list(arguments)[-1]):
-        fit(small_vae(), digits, **arguments)
+def test_a_loss_that_does_not_fit_the_decoder_is_refused(digits, make, arguments, words):
+    model = make()
+    before = parameters(model)
+    refused(lambda: fit(model, digits, **GOOD, **arguments), *words)
+    assert parameters(model) == before
+
+
+def test_losses_that_fit_are_not_refused(digits):
+    fit(mlp_vae(True), digits, **GOOD, **ENTROPY, **UNIT)
+    fit(mlp_vae(False), digits, **GOOD, **UNIT)
+    own = lambda image, target: (image - target).abs().flatten(1).sum(1)  # noqa: E731
+    fit(mlp_vae(True), digits, **GOOD, **UNIT, reconstruction=own)
+
+
+def test_a_mean_over_the_batch_is_refused_at_the_first_step(digits):
+    """paddle.nn.functional.mse_loss: the KL would fall to 0."""
+    model = small_vae()
+    before = parameters(model)
+    scalar = paddle.nn.functional.mse_loss
+    refused(lambda: fit(model, digits, **GOOD, reconstruction=scalar), "reconstruction", "shape []")
+    assert parameters(model) == before and not model.training
+
+
+# Training that ends early
+
+
+class Interrupt(PyLayer):
+    """Ctrl-C in the middle of a backward pass, where Paddle makes an OSError of it."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, dy):
+        raise KeyboardInterrupt
+
+
+def interrupted_at(step):
+    """A reconstruction term that is interrupted at that step, in the backward pass."""
+    count = iter(range(1, 1_000_000))
+
+    def term(image, target):
+        error = losses.squared_error(image, target)
+        return Interrupt.apply(error) if next(count) == step else error
+
+    return term
+
+
+def is_tidy(model):
+    return not model.training and all(weight.grad is None for weight in model.parameters())
+
+
+def test_ctrl_c_in_a_backward_pass(digits):
+    """64 images in batches of 20, and the term once more for `test`: in the second epoch."""
+    paddle.seed(0)
+    model = small_vae()
+    how = {"epochs": 3, "batch_size": 20, "progress": False, "test": digits}
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, digits, reconstruction=interrupted_at(7), **how)
+    assert is_tidy(model)
+    history = model.history
+    assert (history.steps.shape, history.epochs.shape) == ((5, 3), (1, 3))
+    assert history.test.shape == (1, 3)
+    history.plot()
+    again = fit(model, digits, **how)  # and the model can be used and trained
+    assert model.history is again and len(again.epochs) == 3
+
+
+def test_ctrl_c_at_any_moment(digits):
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("no timers here")
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for delay in (0.15, 0.27, 0.4):
+            model = small_vae()
+            signal.setitimer(signal.ITIMER_REAL, delay)
+            with pytest.raises(KeyboardInterrupt):
+                fit(model, digits, epochs=100_000, batch_size=20, progress=False)
+            assert is_tidy(model) and len(model.history.steps) >= 4 * len(model.history.epochs)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
+def test_a_callback_that_raises(digits, error):
+    def fail(model, history):
+        paddle.seed(5)
+        if len(history.epochs) == 2:
+            raise error("by the callback")
+
+    model = small_vae()
+    with pytest.raises(error, match="by the callback"):
+        fit(model, digits, epochs=3, batch_size=20, progress=False, callbacks=[fail])
+    assert is_tidy(model)
+    assert (len(model.history.steps), len(model.history.epochs)) == (8, 2)
+
+
+def test_gradients_are_on_again_after_an_interrupted_callback(digits):
+    def stop(model, history):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_vae(), digits, callbacks=[stop], **GOOD)
+    assert paddle.is_grad_enabled()
+
+
+@pytest.mark.parametrize("value", [float("inf"), NAN])
+def test_a_loss_that_is_no_number_stops_at_its_step(digits, value):
+    """Also where the next one would be finite again."""
+    count = iter(range(1, 100))
+
+    def term(image, target):
+        error = losses.squared_error(image, target)
+        return error + value if next(count) == 3 else error
+
+    model = small_vae()
+    with pytest.raises(FloatingPointError, match=r"loss is (inf|nan) at step 3.*learning_rate"):
+        fit(model, digits, epochs=3, batch_size=20, progress=False, reconstruction=term)
+    assert is_tidy(model) and len(model.history.steps) == 3
+
+
+@pytest.mark.parametrize("look", [[], [lambda *_: pytest.fail("a callback saw it")]])
+def test_weights_that_the_last_update_made_no_numbers(digits, look):
+    """The loss is finite, and its gradient is not: that of the root of 0."""
+
+    def term(image, target):
+        nothing = (image - image).square().flatten(1).sum(1).sqrt()
+        return losses.squared_error(image, target) + nothing
+
+    model = small_vae()
+    with pytest.raises(FloatingPointError, match="weight is no finite number at step 1"):
+        fit(model, digits, batch_size=64, reconstruction=term, callbacks=look, **GOOD)
+    assert is_tidy(model) and np.isfinite(model.history.steps).all()
 
 
 def test_an_empty_dataset():
@@ -185,6 +411,47 @@ def test_an_empty_dataset():
 def test_history_plots_itself(digits):
     ax = trained(digits)[1].plot()
     assert [line.get_label() for line in ax.lines] == ["total", "reconstruction", "KL"]
+    assert ax.get_ylim()[0] == 0
+
+
+def test_history_plots_the_test_at_the_ends_of_epochs(digits):
+    steps, test = np.ones((10, 3)), np.ones((2, 3))
+    ax = training.History(steps, test, test, 4).plot()  # stopped in the third epoch
+    assert [list(line.get_xdata()) for line in ax.lines[1::2]] == [[4, 8]] * 3
+
+
+def test_history_plots_negative_losses():
+    """Those of a density, say: an axis from 0 would hide them."""
+    steps = np.linspace(5, -5, 30).reshape(10, 3)
+    for history in (
+        training.History(steps, steps[:1], None),
+        training.History(abs(steps), steps[:1], steps[-1:]),
+    ):
+        ax = history.plot()
+        assert ax.get_ylim()[0] < steps[-1].min()
+
+
+def test_history_plots_a_single_step():
+    steps = np.array([[3.0, 2.0, 1.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ax = training.History(steps, steps, steps).plot()
+        ax.figure.canvas.draw()
+    assert all(line.get_marker() in ".o" for line in ax.lines)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 30])
+def test_history_counts_batches_in_whole_numbers(count):
+    steps = np.ones((count, 3))
+    ax = training.History(steps, steps[:1], None).plot()
+    ticks = ax.get_xticks()
+    np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
+def test_history_of_no_steps_is_refused():
+    empty = np.zeros((0, 3))
+    refused(training.History(empty, empty, None).plot, "no steps")
+    refused(lambda: training.History(np.ones((2, 3)), empty, None).curve(0), "points")
 
 
 def test_an_unknown_recipe():
