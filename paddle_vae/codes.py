@@ -77,7 +77,8 @@ def knn_accuracy(codes_train, labels_train, codes_test, labels_test, k=5):
     """
     from sklearn.neighbors import KNeighborsClassifier  # here, since it takes a second
 
-    k = whole("k", k, 1, max(1, len(codes_train)))
+    _codes(codes_train=codes_train)
+    k = whole("k", k, 1, len(codes_train))
     return _accuracy(KNeighborsClassifier(k), codes_train, labels_train, codes_test, labels_test)
 
 
