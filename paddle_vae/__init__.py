@@ -6,6 +6,9 @@
 import os
 import sys
 
+# Before Paddle: 2.6.2 brings functions of zlib's names that Python's zlib would then call.
+import zlib  # noqa: F401
+
 from . import runtime
 
 try:

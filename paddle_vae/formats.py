@@ -1,25 +1,22 @@
-"""The forms in which images and labels come: HDF5, the IDX files that MNIST and Fashion-MNIST are
-published as, and lesson L1's MATLAB v7.3 file, alone or in a zip. Everything else is refused.
+"""The forms in which images and labels come: HDF5 of our own, the IDX files that MNIST and its kin
+are published as, CSV and .npz as others pass them on, and lesson L1's MATLAB v7.3 file, alone or in
+a zip. Everything else is refused, and so is what its header shows to be too much.
 """
 
-import contextlib
-import gzip
 import hashlib
-import io
+import itertools
 import math
-import zipfile
-import zlib
+import os
 from pathlib import Path
 
 import numpy as np
 
+from . import hdf5, packed
 from .errors import InputError
-from .files import replacing
+from .files import MAX_IMAGES, MAX_PIXELS, as_path, reading, replacing
 
 LABELS = 10
-MAX_PIXELS = 2**28  # five times MNIST; a header that claims more is damaged, or made to fill memory
-MAX_MAT_BYTES = 2**31  # unpacked in memory; L1's train.mat is 0.4 GB as float64
-CHUNK = 1000  # images read at a time
+CHUNK = 1000  # images of one HDF5 chunk
 
 # Origin, licence, and SHA-256 of the four uncompressed IDX files, in the order of IDX_FILES.
 IDX_FILES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
@@ -41,18 +38,21 @@ KNOWN = {
         "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
 }
-# What the readers below raise on damaged files, in all: h5py, gzip, zipfile, zlib, NumPy.
-DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
-DAMAGE += (OverflowError, zlib.error, zipfile.BadZipFile)
 
 
 def read(path, split):
-    """Images uint8 [N, 1, H, W] and labels int64 [N] of one split; the forms are data.load's."""
-    if path.is_dir():
-        return _read_folder(path, split)
-    readers = {".h5": _read_h5, ".mat": _read_mat, ".zip": _read_zip}
+    """Images uint8 [N, 1, H, W] and labels int64 [N] of one split; the forms are data.load's.
+
+    Raises InputError for whatever is missing, unreadable, damaged, foreign or out of bounds.
+    """
+    if os.path.isdir(path):  # unlike Path's, it raises nothing where it may not look
+        with reading(path, "give a folder that holds data"):
+            return _read_folder(path, split)
+    readers = {".h5": _read_h5, ".mat": _read_mat, ".zip": _read_zip, ".csv": _read_csv}
+    readers[".npz"] = _read_npz
+    remedy = f"give a file in one of {', '.join(readers)}, or the folder of IDX files"
     if path.suffix.lower() not in readers:
-        raise InputError(f"{path} is no data file: give an .h5, .mat or .zip file, or a folder")
+        raise InputError(f"{path} is no data file: {remedy}")
     return readers[path.suffix.lower()](path, split)
 
 
@@ -65,34 +65,41 @@ def build(source, target, name="mnist"):
     Raises InputError for a missing, damaged or foreign file and for an unwritable target.
     """
     origin, licence, *sums = KNOWN.get(name, ("not recorded", "not recorded"))
-    files = [_find_idx(Path(source), part, name) for part in IDX_FILES]
-    arrays, digests = zip(*map(_read_idx, files), strict=True)
+    files = [_find_idx(as_path(source), part, name) for part in IDX_FILES]
+    arrays = [_read_idx(file) for file in files]
+    digests = [hashlib.sha256(_idx_header(array) + array.tobytes()).hexdigest() for array in arrays]
     for file, digest, expected in zip(files, digests, sums or digests, strict=True):
         if digest != expected:
             raise InputError(f"{file} is not the published {name} file: download it again")
-    _checked(*arrays[:2], f"{files[0]} with {files[1].name}")
-    _checked(*arrays[2:], f"{files[2]} with {files[3].name}")
+    for first in (0, 2):
+        found = _checked(*arrays[first : first + 2], *files[first : first + 2])
+        arrays[first] = _upright(*found, files[first])[0][:, 0]
     import h5py  # here and not above: it takes 20 MB, and training needs none of it
 
     # Two defaults that differ between releases of h5py are fixed, so that the bytes do not.
     libver = ("earliest", "v110")
     fill = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     fill.set_fill_time(h5py.h5d.FILL_TIME_ALLOC)
-    with replacing(target) as temporary, h5py.File(temporary, "w", libver=libver) as h:
-        h.attrs.update(name=name, origin=origin, licence=licence)
-        for part, array, digest in zip(IDX_FILES, arrays, digests, strict=True):
-            h.attrs[f"sha256 of {part}"] = digest
-            # No shuffle filter: it reorders the bytes of wider numbers and does nothing for ours.
-            # Level 9 would save 2 % and take ten times as long.
-            h.create_dataset(
-                part.replace("t10k", "test").replace("-", "_"),
-                data=array,
-                chunks=(min(CHUNK, len(array)), *array.shape[1:]),
-                compression="gzip",
-                compression_opts=6,
-                track_times=False,  # a time stamp would make two builds differ
-                dcpl=fill.copy(),
-            )
+    with replacing(target) as temporary:
+        # In memory, for HDF5 crashes the process where a disk fills while it writes there.
+        with h5py.File("memory", "w", libver=libver, driver="core", backing_store=False) as h:
+            h.attrs.update(name=name, origin=origin, licence=licence)
+            for part, array, digest in zip(IDX_FILES, arrays, digests, strict=True):
+                h.attrs[f"sha256 of {part}"] = digest
+                # No shuffle filter: it reorders the bytes of wider numbers and does nothing for
+                # ours. Level 9 would save 2 % and take ten times as long.
+                h.create_dataset(
+                    part.replace("t10k", "test").replace("-", "_"),
+                    data=array,
+                    chunks=(min(CHUNK, len(array)), *array.shape[1:]),
+                    compression="gzip",
+                    compression_opts=6,
+                    track_times=False,  # a time stamp would make two builds differ
+                    dcpl=fill.copy(),
+                )
+            h.flush()
+            content = h.id.get_file_image()
+        temporary.write_bytes(content)
 
 
 def looks_transposed(images, labels):
@@ -112,19 +119,12 @@ def looks_transposed(images, labels):
     return bool(variance[1] > 2 * variance[0])
 
 
-@contextlib.contextmanager
-def _explained(path, remedy):
-    """Turn whatever a damaged file makes its reader raise into one sentence."""
-    try:
-        yield
-    except InputError:
-        raise
-    except DAMAGE as error:
-        raise InputError(f"{path} is damaged, incomplete or of another kind: {remedy}") from error
+def _checked(images, labels, path, also=None):
+    """uint8 [N, H, W] or [N, 1, H, W] and labels [N] -> both, checked.
 
-
-def _checked(images, labels, where):
-    """uint8 [N, H, W] or [N, 1, H, W] and labels [N] -> both, checked; InputError names `where`."""
+    InputError names the path and, where the labels come from another, that one also.
+    """
+    where = f"{path} with {also.name}" if also else path
     if images.ndim == 3:
         images = images[:, None]
     if images.ndim != 4 or images.shape[1] != 1 or not images.size or labels.ndim != 1:
@@ -132,106 +132,145 @@ def _checked(images, labels, where):
         raise InputError(f"{where} has {shapes}: give at least one, as [N, 1, H, W] and [N]")
     if len(images) != len(labels):
         raise InputError(f"{where} has {len(images)} images, {len(labels)} labels: give as many")
-    if labels.max() >= LABELS:
+    if not 0 <= labels.min() <= labels.max() < LABELS:
         raise InputError(f"{where} has a label outside 0..9: correct or remove it")
     return images, labels.astype(np.int64)
 
 
+def _upright(images, labels, path):
+    """Both, the images upright: EMNIST's are published on their side, others are refused so."""
+    turned, emnist = images.transpose(0, 1, 3, 2), "emnist" in path.name.lower()
+    if looks_transposed(images, labels):
+        if not emnist:
+            remedy = "swap the last two axes of image, or keep emnist in the name of EMNIST's file"
+            raise InputError(f"{path} has digits on their side: {remedy}")
+        return turned.copy(), labels
+    if emnist and not looks_transposed(turned, labels):
+        raise InputError(f"{path} does not show which way is up: give more images of the digit 1")
+    return images, labels
+
+
 def _find_idx(source, part, name="mnist"):
-    for ending in ("", ".gz"):
+    """The IDX file of that part in a folder, or in its folder `name`; else EMNIST's digits."""
+    emnist = [f"emnist-{kind}-{part.replace('t10k', 'test')}" for kind in ("digits", "mnist")]
+    for stem, ending in itertools.product((part, *emnist), ("", ".gz")):
         for place in (source, source / name):
-            for file in sorted(place.glob(f"{part}[-.]idx[13]-ubyte{ending}")):
-                return file  # some unpackers write a dot in place of the hyphen
+            # Some unpackers write a dot in place of the hyphen, or make a folder of that name.
+            pattern = f"{stem}[-.]idx[13]-ubyte{ending}"
+            found = sorted(place.glob(pattern))
+            for file in (*found, *(file for folder in found for file in folder.glob(pattern))):
+                if os.path.isfile(file):
+                    return file
     raise InputError(f"{source} has no {part}-idx...-ubyte(.gz): give the folder of the IDX files")
 
 
 def _read_folder(path, split):
-    names = sorted(p.name for p in path.iterdir() if p.suffix.lower() == ".mat")
-    if names:
-        return _read_mat(path / _pick(names, split, path), split)
+    names = sorted(p.name for p in path.iterdir() if p.is_file() or "-ubyte" in p.name)
+    mat, npz, csv = ([n for n in names if n.lower().endswith(s)] for s in (".mat", ".npz", ".csv"))
+    csv = [n for n in csv if n != "sample_submission.csv"]  # Kaggle's, beside its train.csv
+    if mat:
+        return _read_mat(path / _pick(mat, split, path), split)
+    if len(npz) == 1 and not any("-ubyte" in n for n in names):
+        return _read_npz(path / npz[0], split)
+    if csv and not any("-ubyte" in n for n in names):
+        return _read_csv(path / _pick(csv, split, path), split)
     part = "train" if split == "train" else "t10k"
     files = [_find_idx(path, f"{part}-{kind}") for kind in ("images", "labels")]
-    return _checked(*(_read_idx(f)[0] for f in files), f"{files[0]} with {files[1].name}")
+    return _upright(*_checked(*map(_read_idx, files), *files), files[0])
+
+
+def _idx_header(array):
+    """The format, from MNIST's own page: 0, 0, 8 for bytes, number of sizes, sizes in 4 bytes."""
+    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
 
 
 def _read_idx(path):
-    """One IDX file of bytes -> uint8 [N] or [N, H, W], and the SHA-256 of its content.
-
-    The format, from MNIST's own page: 0, 0, 8 for bytes, number of sizes, each size in 4 bytes.
-    """
+    """One IDX file of bytes, plain or gzipped -> uint8 [N] or [N, H, W]."""
     remedy = "copy or download it again"
-    opener = gzip.open if path.suffix == ".gz" else open
-    with _explained(path, remedy), opener(path, "rb") as file:
+    with reading(path, remedy):
+        content = packed.content(path, remedy, MAX_PIXELS)
         dimensions = 3 if "idx3" in path.name else 1
-        header = file.read(4 + 4 * dimensions)
-        if len(header) != 4 + 4 * dimensions or header[:4] != bytes([0, 0, 8, dimensions]):
+        start = 4 + 4 * dimensions
+        if len(content) < start or content[:4] != bytes([0, 0, 8, dimensions]):
             raise InputError(f"{path} is no IDX file of {dimensions}-D bytes: {remedy}")
-        shape = tuple(int(size) for size in np.frombuffer(header, ">u4", offset=4))
-        size = math.prod(shape)
-        body = file.read(min(size, MAX_PIXELS) + 1)  # one more than there should be
-        if len(body) != size:
-            raise InputError(f"{path} does not hold the {size} bytes it claims: {remedy}")
-    digest = hashlib.sha256(header + body).hexdigest()
-    return np.frombuffer(body, np.uint8).reshape(shape), digest
+        shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, 4))
+        if math.prod(shape) != len(content) - start:
+            raise InputError(
+                f"{path} does not hold the {math.prod(shape)} bytes it claims: {remedy}"
+            )
+        return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
 def _read_h5(path, split):
     import h5py
 
-    with _explained(path, "make it again with `make data SOURCE=DIR`"), h5py.File(path) as h:
-        images, labels = h[f"{split}_images"], h[f"{split}_labels"]
+    with reading(path, "make it again with `make data SOURCE=DIR`"), h5py.File(path) as h:
+        images, labels = (hdf5.dataset(h, f"{split}_{part}", path) for part in ("images", "labels"))
         if images.dtype != np.uint8 or labels.dtype != np.uint8 or images.size > MAX_PIXELS:
             raise ValueError("not what build writes")
-        return _checked(images[...], labels[...], path)
-
-
-def _pick(names, split, where):
-    """The one name that belongs to the split (see `load`)."""
-    fits = [n for n in names if ("test" in Path(n).stem.lower()) == (split == "test")]
-    if len(fits) != 1:
-        found = ", ".join(names) or "no .mat file"
-        raise InputError(f"{where} holds {found}: give one with {split}.mat, or another split")
-    return fits[0]
-
-
-def _read_zip(path, split):
-    with _explained(path, "copy or download it again"), zipfile.ZipFile(path) as archive:
-        names = [n for n in archive.namelist() if n.lower().endswith(".mat")]
-        names = [n for n in names if not Path(n).name.startswith("._")]  # macOS adds these
-        name = _pick(names, split, path)
-        if archive.getinfo(name).file_size > MAX_MAT_BYTES:
-            raise InputError(f"{path} unpacks to over 2 GB: give L1's train.mat alone")
-        return _read_mat(path / name, split, io.BytesIO(archive.read(name)))
+        return _checked(hdf5.whole(images), hdf5.whole(labels), path)
 
 
 def _read_mat(path, split, file=None):
-    """L1's layout as h5py sees it: image [N, 1, W, H], pixels 0..1 or 0..255; label one-hot."""
+    """L1's layout: image and one-hot label; `file` holds it where the path is one inside a zip."""
     import h5py
 
     _pick([path.name], split, path.parent)
     remedy = "it must be MATLAB v7.3 (save it with '-v7.3') and hold image and label"
-    with _explained(path, remedy), h5py.File(file or path) as h:
-        image, label = h["image"], h["label"]
+    with reading(path, remedy), h5py.File(file or path) as h:
+        image, label = (hdf5.dataset(h, name, path) for name in ("image", "label"))
         count = len(image)
         if image.ndim != 4 or image.shape[1] != 1 or not 0 < image.size <= MAX_PIXELS:
             raise InputError(f"{path} has image {image.shape}: h5py must see [N, 1, width, height]")
         if len(label) != count or label.size != count * LABELS:
             raise InputError(f"{path} has label {label.shape}: give a one-hot [{count}, {LABELS}]")
-        one_hot = label[...].reshape(count, LABELS)
+        if count > MAX_IMAGES:
+            raise InputError(f"{path} has {count} images: give at most {MAX_IMAGES}")
+        one_hot = hdf5.whole(label).reshape(count, LABELS)
         if not (np.isin(one_hot, (0, 1)).all() and (one_hot.sum(axis=1) == 1).all()):
             raise InputError(f"{path} has a label that is not one-hot: give one 1 among ten zeros")
-        images = np.empty((count, 1, *image.shape[:1:-1]), np.uint8)  # [N, 1, H, W]
+        images = np.empty(image.shape, np.uint8)
         # In parts, since all pixels as float64 at once would take 0.4 GB.
-        parts = [slice(start, start + CHUNK) for start in range(0, count, CHUNK)]
-        unit = max(image[rows].max() for rows in parts) <= 1
-        for rows in parts:
-            pixels = image[rows] * np.float32(255 if unit else 1)
+        unit = max(part.max() for _, part in hdf5.blocks(image)) <= 1
+        for where, part in hdf5.blocks(image):
+            pixels = part * np.float32(255 if unit else 1)
             whole = np.rint(pixels)  # NaN fails every comparison
             if not ((whole == pixels) | unit).all() or not (0 <= whole.min() <= whole.max() <= 255):
                 raise InputError(f"{path} has pixels other than 0..1 or 0..255: scale them so")
-            # MATLAB stores columns first, so the last two axes arrive swapped.
-            images[rows] = whole.transpose(0, 1, 3, 2)
-        labels = one_hot.argmax(axis=1)
-    if looks_transposed(images, labels):
-        raise InputError(f"{path} has digits on their side: swap the last two axes of image")
-    return _checked(images, labels, path)
+            images[where] = whole
+    # MATLAB stores columns first, so the last two axes arrive swapped.
+    images = np.ascontiguousarray(images.transpose(0, 1, 3, 2))
+    return _upright(*_checked(images, one_hot.argmax(axis=1), path), path)
+
+
+def _pick(names, split, where):
+    """The one name that belongs to the split (see `data.load`)."""
+    fits = [n for n in names if ("test" in Path(n).stem.lower()) == (split == "test")]
+    if len(fits) != 1:
+        found, ending = (
+            ", ".join(names)[:200] or "no .mat file",
+            Path((names or ["x.mat"])[0]).suffix,
+        )
+        raise InputError(f"{where} holds {found}: give one with {split}{ending}, or another split")
+    return fits[0]
+
+
+def _read_zip(path, split):
+    with reading(path, "copy or download it again"), packed.archive(path) as archive:
+        names = [n for n in archive.namelist() if n.lower().endswith(".mat")]
+        names = [n for n in names if not Path(n).name.startswith("._")]  # macOS adds these
+        name = _pick(names, split, path)
+        return _read_mat(path / name, split, packed.unpacked(archive, name))
+
+
+def _read_npz(path, split):
+    remedy = "download it again, or save uint8 arrays x_train, y_train, x_test and y_test"
+    with reading(path, remedy), packed.archive(path) as archive:
+        return _upright(*_checked(*packed.npz(archive, split), path), path)
+
+
+def _read_csv(path, split):
+    _pick([path.name], split, path.parent)
+    remedy = "each line must be a label and then the pixels 0..255 of a square image"
+    with reading(path, remedy):
+        return _upright(*_checked(*packed.csv(path, remedy), path), path)

@@ -1,64 +1,73 @@
 """Arrays out of what paddle.save wrote, running nothing.
 
 Such a file is a pickle, which Python's own reader obeys like a program. `read_pdparams` follows
-only the few instructions that describe arrays and dictionaries, and refuses all others.
+only the few instructions that describe arrays, numbers and what holds them, and refuses all others.
 """
 
 import math
 import pickletools
 from enum import Enum
-from pathlib import Path
 
 import numpy as np
 
 from .errors import InputError
+from .files import reading, require_file
 
-MAX_BYTES = 2**31  # read into memory; L1's largest file is 0.6 MB
-What = Enum("What", "ARRAY NDARRAY DTYPE ENCODE TUPLE")
+DEPTH = 20  # dictionaries inside one another
+What = Enum("What", "ARRAY NDARRAY DTYPE SCALAR ENCODE TUPLE DICT")
 # The only names that a file may mention. They are labels: what they name is never looked up.
 NAMES = {
     "numpy.core.multiarray _reconstruct": What.ARRAY,  # NumPy 1
     "numpy._core.multiarray _reconstruct": What.ARRAY,  # NumPy 2
+    "numpy.core.multiarray scalar": What.SCALAR,
+    "numpy._core.multiarray scalar": What.SCALAR,
     "numpy ndarray": What.NDARRAY,
     "numpy dtype": What.DTYPE,
     "_codecs encode": What.ENCODE,  # protocol 2 keeps bytes as Latin-1 text
     "builtins tuple": What.TUPLE,  # a tensor outside a state_dict: its name and its array
     "__builtin__ tuple": What.TUPLE,
+    "collections OrderedDict": What.DICT,  # what state_dict() returns
 }
 # A tuple, not a set: hashing what a file puts in its place could take forever.
 DTYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-LITERALS = {"BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "SHORT_BINUNICODE"}
+LITERALS = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE"}
 LITERALS |= {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BINUNICODE8"}
 
 
 def read_pdparams(path):
     """What paddle.save made of a state_dict, in Paddle 2 or 3 -> {name: array, read-only}.
 
-    Nothing that the file names is imported or called. Raises InputError for a missing or damaged
-    file and for anything in it but numeric arrays by name.
+    A checkpoint, such as {"encoder": state_dict, "epoch": 7}, gives nested dictionaries; numbers,
+    text and lists of them stay what they are. Nothing that the file names is imported or called.
+    Raises InputError for a missing or damaged file and for anything else in it.
     """
-    require_file(path)
-    try:
-        found = _follow(Path(path).read_bytes(), path)
-        found.pop("StructuredToParameterName@@", None)  # Paddle's own names for the same arrays
-        calls = {k: v[1] if isinstance(v, tuple) else v for k, v in found.items()}
-        arrays = {k: call.value for k, call in calls.items()}
-        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-            raise ValueError("something that is no array")
-    except InputError:
-        raise
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-        remedy = "save it again by paddle.save(network.state_dict(), path)"
-        raise InputError(f"{path} is damaged or holds more than weights: {remedy}") from error
-    return arrays
+    path = require_file(path, "give the path of a file that paddle.save wrote")
+    with reading(path, "save it again by paddle.save(network.state_dict(), path)"):
+        blob = path.read_bytes()
+        found = _follow(blob, path)
+        if not isinstance(found, dict):
+            raise ValueError("no dictionary")
+        # A file that shares its parts could unfold without end, but for what its bytes allow.
+        return _plain(found, [len(blob)], DEPTH)
 
 
-def require_file(path):
-    if not Path(path).is_file():
-        raise InputError(f"{path} is no file: train, or give the path of a weights file")
-    if Path(path).stat().st_size > MAX_BYTES:
-        raise InputError(f"{path} is larger than 2 GB: give the weights file of one model")
+def _plain(value, unspent, depth):
+    """What a pickle describes, with arrays for their calls, and only what `read_pdparams` says."""
+    unspent[0] -= 1
+    if unspent[0] < 0 or depth < 0:
+        raise ValueError("more than the file can hold")
+    if isinstance(value, dict):
+        names = value.keys() - {"StructuredToParameterName@@"}  # Paddle's own, of the same arrays
+        return {k: _plain(v, unspent, depth - 1) for k, v in value.items() if k in names}
+    if isinstance(value, list):
+        return [_plain(v, unspent, depth - 1) for v in value]
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
+        value = value[1]  # a tensor: its name and its array
+    value = value.value if isinstance(value, _Call) else value
+    if not isinstance(value, (np.ndarray, np.number, int, float, str)):
+        raise ValueError(f"a {type(value).__name__}")
+    return value
 
 
 class _Call:
@@ -94,6 +103,13 @@ def _follow(blob, path):
             stack.append(CONSTANTS[op])
         elif op == "EMPTY_DICT":
             stack.append({})
+        elif op == "EMPTY_LIST":
+            stack.append([])
+        elif op in ("APPEND", "APPENDS"):
+            values = pop(None if op == "APPENDS" else 1)
+            if not isinstance(stack[-1], list):
+                raise ValueError("no list to append to")
+            stack[-1].extend(values)
         elif op == "MARK":
             marks.append(len(stack))
         elif op in ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"):
@@ -110,7 +126,7 @@ def _follow(blob, path):
         elif op in ("GLOBAL", "STACK_GLOBAL"):
             name = arg if op == "GLOBAL" else " ".join(pop(2))
             if name not in NAMES:
-                remedy = "get weights from someone you trust"
+                remedy = "save state_dict() alone, or get it from someone you trust"
                 raise InputError(f"{path} asks for {name[:80]!r}, which no array needs: {remedy}")
             stack.append(NAMES[name])
         elif op == "REDUCE":
@@ -123,6 +139,13 @@ def _follow(blob, path):
                 stack.append(text.encode("latin1"))
             elif what is What.TUPLE:
                 stack.append(*args)
+            elif what is What.DICT:
+                if args:
+                    raise ValueError("a dictionary that is not made empty")
+                stack.append({})
+            elif what is What.SCALAR:
+                dtype, content = args
+                stack.append(_numbers(dtype, (1,), content)[0])
             else:
                 stack.append(_Call(what, args))
         elif op == "BUILD":
@@ -142,10 +165,16 @@ def _built(call, state):
             raise ValueError("a dtype that is not of little-endian numbers")
         return np.dtype(kind).newbyteorder("<")
     version, shape, dtype, fortran, content = state
-    if call.what is not What.ARRAY or version != 1 or dtype.what is not What.DTYPE:
+    if call.what is not What.ARRAY or version != 1:
         raise ValueError("a state that is no array's")
     if len(shape) > 32 or not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError("a shape that is none")
-    if not isinstance(content, bytes) or len(content) != math.prod(shape) * dtype.value.itemsize:
+    return _numbers(dtype, shape, content, order="F" if fortran else "C")
+
+
+def _numbers(dtype, shape, content, order="C"):
+    if dtype.what is not What.DTYPE or not isinstance(content, bytes):
+        raise ValueError("no numbers")
+    if len(content) != math.prod(shape) * dtype.value.itemsize:
         raise ValueError("more or fewer bytes than the shape takes")
-    return np.frombuffer(content, dtype.value).reshape(shape, order="F" if fortran else "C")
+    return np.frombuffer(content, dtype.value).reshape(shape, order=order)

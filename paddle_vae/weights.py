@@ -4,15 +4,14 @@ Ours are safetensors files; lesson L1's are pickles, which pdparams.py takes arr
 """
 
 import json
-from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save as to_safetensors
 
 from .errors import InputError
-from .files import replacing
-from .pdparams import read_pdparams, require_file
+from .files import as_path, reading, replacing, require_file
+from .pdparams import read_pdparams
 
 __all__ = ["load", "load_lesson", "read_pdparams", "save"]
 
@@ -45,20 +44,33 @@ def load(model, path):
     Raises InputError for a missing, damaged or foreign file, and for names, shapes, dtypes or
     values that do not fit; the model is then as it was.
     """
-    require_file(path)
-    try:
+    path = require_file(path, "train, or give the path of a weights file")
+    with reading(path, "copy it again or train"):
+        with path.open("rb") as file:
+            start = file.read(9)
+        if start[:1] == b"\x80" and start[8:] != b"{":  # a pickle, not the length of a header
+            raise _of_paddle(path)
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            arrays = {name: _widened(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, TypeError, ValueError, KeyError, AttributeError) as error:
-        raise InputError(f"{path} is no whole safetensors file: copy it again or train") from error
-    _check(model, arrays, path)
-    model.set_state_dict(arrays)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    model.set_state_dict(_fitting(model, arrays, path))
     return metadata
 
 
-def _widened(array):
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+def _of_paddle(path):
+    """The InputError that says what is in a file of paddle.save, and how to read it."""
+    found = read_pdparams(path)
+    if "LR_Scheduler" in found or any(name.endswith("_beta1_pow_acc_0") for name in found):
+        return InputError(
+            f"{path} holds an optimizer's state: give the file of the model's weights"
+        )
+    inner = [k for k, v in found.items() if isinstance(v, dict)]
+    remedy = "read it by weights.read_pdparams, or L1's two files by weights.load_lesson"
+    holds = f"{len(found)} arrays"
+    if inner:
+        holds = ", ".join(map(repr, found))[:200]
+        remedy = f"use model.set_state_dict(weights.read_pdparams(path)[{inner[0]!r}])"
+    return InputError(f"{path} was written by paddle.save and holds {holds}: {remedy}")
 
 
 def load_lesson(model, folder, name="A", conditional=False):
@@ -69,23 +81,35 @@ def load_lesson(model, folder, name="A", conditional=False):
     """
     read = []
     for part in ("encoder", "decoder"):
-        path = Path(folder) / f"{name}_{part}_{bool(conditional)}.pdparams"
-        read.append((getattr(model, part), read_pdparams(path)))
-        _check(*read[-1], path)
+        path = as_path(folder, "folder") / f"{name}_{part}_{bool(conditional)}.pdparams"
+        network = getattr(model, part)
+        read.append((network, _fitting(network, read_pdparams(path), path)))
     for network, arrays in read:
         network.set_state_dict(arrays)
 
 
-def _check(model, arrays, path):
-    """InputError unless the arrays are the model's: names, shapes, dtypes, and finite."""
+def _fitting(model, arrays, path):
+    """The arrays in the model's dtypes; InputError unless they are its own: names, shapes, finite.
+
+    Floats change their width where every value keeps: half precision to single, say.
+    """
     mine, remedy = model.state_dict(), "build the model as it was when they were saved"
     for name in sorted(mine.keys() ^ arrays.keys()):
         which = "lacks" if name in mine else "has also"
         raise InputError(f"{path} {which} the weights {name[:80]!r}: {remedy}")
+    fitting = {}
     for name, array in arrays.items():
         own = mine[name].numpy()
-        if (array.shape, array.dtype) != (own.shape, own.dtype):
-            has = f"{array.dtype} {list(array.shape)} and not {own.dtype} {list(own.shape)}"
-            raise InputError(f"{path} has {name} as {has}: {remedy}")
+        if getattr(array, "shape", None) != own.shape or array.dtype.kind != own.dtype.kind:
+            kind = f"{array.dtype} {list(array.shape)}" if hasattr(array, "shape") else "no array"
+            raise InputError(
+                f"{path} has {name} as {kind}, not {own.dtype} {list(own.shape)}: {remedy}"
+            )
         if not np.isfinite(array).all():
             raise InputError(f"{path} has values in {name} that are not finite: train again")
+        with np.errstate(over="ignore"):
+            fitting[name] = array.astype(own.dtype)
+        if not (fitting[name] == array).all():
+            loses = f"{path} has {name} as {array.dtype}, which loses digits in {own.dtype}"
+            raise InputError(f"{loses}: save network.to(dtype='{own.dtype}').state_dict()")
+    return fitting

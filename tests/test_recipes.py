@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from refusal import refused
 
-from paddle_vae import Dataset, data, losses, metrics, recipes, runs, training, weights
+from paddle_vae import data, losses, metrics, recipes, runs, training, weights
 
 SHIPPED = sorted((data.folder() / "weights").glob("*.safetensors"))
 
@@ -24,7 +24,7 @@ def run_of(batches):
 @pytest.fixture(scope="module")
 def two():
     """The first two test images of every dataset, read once."""
-    return {source: Dataset(*(a[:2] for a in data.load(source, "test"))) for source in data.KNOWN}
+    return {source: data.load(source, "test")[:2] for source in data.KNOWN}
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
