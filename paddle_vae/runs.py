@@ -5,20 +5,15 @@ The project's own is data/weights; `python -m paddle_vae train` writes to runs/ 
 
 import json
 import os
-from pathlib import Path
 
 from . import data
 from .errors import InputError
-from .files import replacing
+from .files import as_path, replacing
 
 
 def folder(path=None):
     """The folder of that path, ~ expanded; None: the project's data/weights."""
-    if path is None:
-        return data.folder() / "weights"
-    if not os.fspath(path):
-        raise InputError("the folder is an empty text: name one, or leave it out")
-    return Path(os.path.expanduser(path))
+    return data.folder() / "weights" if path is None else as_path(path, "the folder")
 
 
 def prepare(path, size):
