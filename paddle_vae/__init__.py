@@ -3,12 +3,21 @@
 `from paddle_vae import plots` brings the figures; they are not imported here, for their memory.
 """
 
+import os
+import sys
+
 # Before Paddle: 2.6.2 brings functions of zlib's names that Python's zlib would then call.
 import zlib  # noqa: F401
 
 from . import runtime
 
-runtime.tune()  # before Paddle is imported and does its first product
+try:
+    runtime.tune()  # before Paddle is imported and does its first product
+except OSError as error:  # Paddle asks for the working folder, and makes ~/.cache/paddle
+    if os.path.basename(sys.argv[0]) not in ("-m", "paddle-vae"):
+        raise
+    remedy = "start it in a folder that exists, with a HOME that can be written"
+    sys.exit(f"paddle_vae: Paddle cannot be imported ({error.strerror}): {remedy}")
 
 # isort: split
 from . import (  # noqa: E402

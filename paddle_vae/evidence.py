@@ -16,7 +16,7 @@ import paddle
 from tqdm import tqdm
 
 from . import losses
-from .errors import InputError
+from .errors import InputError, whole
 from .likelihood import LOG_2PI, Gaussian
 from .models import VAE
 
@@ -96,13 +96,11 @@ def iwae(model, dataset, likelihood, k, images=None, seed=0, progress=False):
     the first of those for a larger one. images, errors: as `elbo`.
     """
     _require_vae(model)
-    if k != int(k) or k < 1:
-        raise InputError(f"k is {k}: give a whole number of at least 1")
-    k = int(k)
+    k = whole("k", k)
     step = min(k, 100)  # samples of an image decoded at once
     each = []
     with evaluating(model):
-        count = len(dataset.images) if images is None else images
+        count = _count(dataset, images)
         bar = tqdm(total=count, desc=f"k = {k}", unit="image", disable=not progress, leave=False)
         for x, label, streams in batches(dataset, likelihood, images, seed, ROWS // step):
             mean, logvar = (t.numpy() for t in model.encode(paddle.to_tensor(x), label))
@@ -129,40 +127,43 @@ def quadrature(model, dataset, likelihood, images=None, seed=0, points=300, prog
     450 give the same mean to 0.001. images, errors: as `elbo`.
     """
     _require_vae(model)
-    if model.encoder.latent_dim != 2:
-        dims = model.encoder.latent_dim
+    if model.latent_dim != 2:
+        dims = model.latent_dim
         raise InputError(f"model has {dims} latent dimensions, and a grid needs 2: use iwae")
-    if points != int(points) or points < 1:
-        raise InputError(f"points is {points}: give a whole number of at least 1")
+    points = whole("points", points, 1, 5000)
     axis = [GRID_STD * NormalDist().inv_cdf((i + 0.5) / points) for i in range(points)]
     z = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)  # [points^2, 2]
     # the share of p(z) in each cell: N(z; 0, I) / N(z; 0, GRID_STD^2 I) / points^2
     share = (0.5 / GRID_STD**2 - 0.5) * (z**2).sum(1) + 2 * math.log(GRID_STD / points)
     with evaluating(model):
-        x, labels, _ = zip(*batches(dataset, likelihood, images, seed, ROWS), strict=True)
-        x, labels = np.concatenate(x), np.concatenate(labels)
-        x = x.reshape(len(x), -1)  # [N, D]
+        found = []
+        for x, label, _ in batches(dataset, likelihood, images, seed, ROWS):
+            x = x.reshape(len(x), -1)
+            found.append((x, label, likelihood.base(x)))
+        x, labels, base = (np.concatenate(part) for part in zip(*found, strict=True))
+        del found
         # a decoder that takes labels needs the grid once for each of them
-        groups = np.unique(labels) if model.decoder.conditional else [None]
+        groups = np.unique(labels) if model.conditional else [None]
         total = np.full(len(x), -np.inf)  # log of the integral so far
         for group in groups:
-            rows = np.full(len(x), True) if group is None else labels == group
-            some = x[rows]
+            rows = np.flatnonzero(labels == (labels if group is None else group))
+            parts = np.array_split(rows, -(-len(rows) // 10_000))  # for their memory
             starts = range(0, len(z), ROWS)
             for start in tqdm(starts, "quadrature", disable=not progress, leave=False):
                 block = slice(start, start + ROWS)
                 label = None if group is None else np.full(len(z[block]), group)
                 w, a = likelihood.decode(model, z[block].astype("float32"), label)
-                log_p = some @ w.T + (a + share[block]).astype("float32")  # [N, ROWS]
-                total[rows] = np.logaddexp(total[rows], log_sum_exp(log_p))
-    return Estimate(total + likelihood.base(x), likelihood.name)
+                for some in parts:
+                    log_p = x[some] @ w.T + (a + share[block]).astype("float32")  # [N, ROWS]
+                    total[some] = np.logaddexp(total[some], log_sum_exp(log_p))
+    return Estimate(total + base, likelihood.name)
 
 
 def optimal_variance(model, dataset, value_range=(-1.0, 1.0), images=10_000, seed=0):
     """The variance that makes the Gaussian ELBO of these images highest: the mean squared error a
     pixel (sigma-VAE: Rybkin, Daniilidis and Levine 2021). Give training images: it is a parameter.
     """
-    images = min(images, len(dataset.images))
+    images = min(whole("images", images), len(dataset.images))
     log_p = elbo(model, dataset, Gaussian(1.0, value_range), images, seed).log_likelihood.value
     return float(-2 * log_p / dataset.images[0].size - LOG_2PI)
 
@@ -172,15 +173,15 @@ def optimal_variance(model, dataset, value_range=(-1.0, 1.0), images=10_000, see
 
 @contextmanager
 def evaluating(model):
-    """Eval mode without gradients; afterwards the model is in the mode it was in."""
-    was_training = model.training
+    """Eval mode without gradients; afterwards every layer is in the mode it was in."""
+    modes = [(layer, layer.training) for layer in model.sublayers(include_self=True)]
     model.eval()
     try:
         with paddle.no_grad():
             yield
     finally:
-        if was_training:
-            model.train()
+        for layer, training in modes:
+            layer.training = training
 
 
 def log_sum_exp(values):
@@ -194,12 +195,18 @@ def _require_vae(model):
         raise InputError("model is an autoencoder, which has no q(z|x): give a VAE")
 
 
+def _count(dataset, images):
+    """How many of the dataset's images to measure: `images`, or all for None."""
+    if len(dataset.images) == 0:
+        raise InputError("dataset is empty: give at least one image")
+    every = len(dataset.images)
+    return every if images is None else whole("images", images, 1, every)
+
+
 def batches(dataset, likelihood, images, seed, size):
     """Yield (x float32 [B, 1, H, W], label int64 [B], a numpy Generator for each image)."""
-    count = len(dataset.images)
-    images = count if images is None else images
-    if images != int(images) or not 1 <= images <= count:
-        raise InputError(f"images is {images}: give a whole number from 1 to {count}")
+    seed = whole("seed", seed, 0, 2**32 - 1)
+    count, images = len(dataset.images), _count(dataset, images)
     chosen = np.arange(images) * count // images
     for start in range(0, images, size):
         rows = chosen[start : start + size]

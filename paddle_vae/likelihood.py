@@ -11,7 +11,7 @@ import numpy as np
 import paddle
 
 from . import data
-from .errors import InputError
+from .errors import InputError, interval, number
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -47,10 +47,16 @@ class Bernoulli(_Likelihood):
 
     def decode(self, model, z, label=None):
         """z [M, L] -> w [M, D], the decoder's logits, and a [M] = -sum of log(1 + exp(logits))."""
-        if model.decoder.logits:
-            w = model._decoded(paddle.to_tensor(z), label).flatten(1).numpy()
+        if model.logits:
+            w = model.decoder_output(paddle.to_tensor(z), label).flatten(1).numpy()
         else:
-            p = model.decode(paddle.to_tensor(z), label).flatten(1).numpy().clip(1e-6, 1 - 1e-6)
+            p = model.decode(paddle.to_tensor(z), label).flatten(1).numpy()
+            if not (p.min() >= 0 and p.max() <= 1):
+                raise InputError(
+                    f"the decoder puts out {p.min():.2g} to {p.max():.2g}, no probabilities: "
+                    "measure this model by Gaussian(0.5), as it was trained"
+                )
+            p = p.clip(1e-6, 1 - 1e-6)
             w = np.log(p) - np.log1p(-p)
         # log(1 + exp(w)) without overflow; NumPy is faster here than Paddle's softplus
         return w, -(np.maximum(w, 0) + np.log1p(np.exp(-np.abs(w)))).sum(1)
@@ -66,10 +72,8 @@ class Gaussian(_Likelihood):
     """
 
     def __init__(self, variance=0.5, value_range=(-1.0, 1.0)):
-        if not variance > 0:
-            raise InputError(f"variance is {variance}: give a number above 0")
-        self.variance, self.value_range = variance, value_range
-        low, high = value_range
+        self.variance = number("variance", variance, 1e-12, 1e12)
+        self.value_range = low, high = interval("value_range", value_range)
         self.name = f"Gaussian, variance {variance:.4g}, pixels in [{low:g}, {high:g}]"
 
     def pixels(self, images, streams):

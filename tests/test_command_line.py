@@ -1,12 +1,17 @@
 """python -m paddle_vae: what it prints, and that bad input ends in one sentence and status 2."""
 
+import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib import image as mpl_image
 
-from paddle_vae import classifier, data, recipes
+from paddle_vae import classifier, data, metrics, recipes, training
 from paddle_vae.__main__ import main
 
 
@@ -43,13 +48,14 @@ def few_images(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["binary_vae_2d", "mlp_vae_10d"])
-def test_evaluate_full(name, capsys, tmp_path, few_images):
+def test_evaluate_full(name, capsys, tmp_path, few_images, monkeypatch):
+    monkeypatch.setattr(metrics, "_points", lambda _: 40)  # of quadrature's grid, to be quick
     recipes.save(name, recipes.build(name), tmp_path)
-    arguments = ("evaluate", name, "--full", "--images", 2, "--weights", tmp_path)
+    arguments = ("evaluate", name, "--full", "--images", 2, "--k", 60, "--weights", tmp_path)
     status, out, _ = run(capsys, *arguments, "--json")
     result = json.loads(out)  # so nothing else is on stdout
     assert status == 0
-    assert set(result["iwae"]) == {"1", "50", "500", "5000"}
+    assert set(result["iwae"]) == {"1", "50", "60"}
     numbers = [result[key] for key in ("elbo", "mutual_information", "marginal_kl", "knn_accuracy")]
     for number in numbers + list(result["iwae"].values()):
         assert np.isfinite(number["value"])
@@ -65,8 +71,72 @@ def test_evaluate_full(name, capsys, tmp_path, few_images):
     assert ("quadrature" in result) == (name == "binary_vae_2d")
     status, table, _ = run(capsys, *arguments)
     assert status == 0
-    assert "iwae 5000" in table and "±" in table
+    assert "iwae 60" in table and "±" in table
     assert f"{result['elbo']['value']:.3f}" in table
+
+
+def test_the_cost_is_told_before_it_is_paid(capsys, tmp_path, few_images, monkeypatch):
+    told = []
+    monkeypatch.setattr(metrics, "measuring_seconds", lambda *a: 12.0 * a[-1])
+    monkeypatch.setattr(metrics, "measure", lambda *a, **k: told.append(capsys.readouterr().err))
+    with pytest.raises(TypeError):  # the measure above gives nothing to add
+        run(capsys, "evaluate", "binary_vae_50d", "--full", "--images", 50)
+    assert "5,000 samples for each of 50 images take about 1000 minutes" in told[0]
+    assert "--k 500, 100 minutes" in told[0]
+
+
+def test_evaluate_over_seeds(capsys, few_images):
+    status, out, _ = run(capsys, "evaluate", "binary_vae_2d", "--seeds", 3, "--json")
+    found = json.loads(out)["seeds"]
+    model, recipe = recipes.load("binary_vae_2d"), recipes.get("binary_vae_2d")
+    losses = [recipes.evaluate("binary_vae_2d", model, seed).total for seed in range(3)]
+    assert status == 0 and found["count"] == 3
+    assert found["loss"] == pytest.approx(np.mean(losses), rel=1e-6)
+    assert found["standard_deviation"] == pytest.approx(np.std(losses, ddof=1), rel=1e-3)
+    mean, _ = metrics.spread(model, recipe.dataset("test"), 3, **recipe.objective)
+    assert mean.total == pytest.approx(mean.reconstruction + mean.kl, rel=1e-6)
+
+
+def test_the_digits_drawn_to_order_have_three_judges(capsys, few_images, monkeypatch):
+    monkeypatch.setattr(metrics, "measuring_seconds", lambda *_: 0.0)
+    monkeypatch.setattr(metrics, "measure", lambda *_, **__: {})
+    status, out, _ = run(capsys, "evaluate", "cvae_2d", "--full", "--json")
+    found = json.loads(out)["drawn_as_asked"]
+    assert status == 0 and len(found) == 3
+    assert found["convolutional classifier"]["value"] == pytest.approx(0.979, abs=0.003)
+    assert all(0.2 < judge["judge_is_right"] <= 1 for judge in found.values())
+
+
+# --- train ---
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_train_writes_to_runs_where_evaluate_finds_it(capsys, few_images, elsewhere):
+    shipped = recipes.weights_path("mlp_vae_10d")
+    before = shipped.stat().st_mtime_ns, recipes.runs.lessons_path().stat().st_mtime_ns
+    status, out, _ = run(capsys, "train", "mlp_vae_10d", "--epochs", 1)
+    assert status == 0 and "runs/mlp_vae_10d.safetensors" in out.replace("\\", "/")
+    status, out, _ = run(capsys, "evaluate", "mlp_vae_10d", "--weights", "runs", "--json")
+    assert status == 0 and json.loads(out)["trained"]["epochs"] == "1"
+    assert run(capsys, "train", "mlp_vae_10d", "--epochs", 1, "--lesson")[0] == 0
+    assert recipes.lesson_record("mlp_vae_10d", "runs")["epochs"] == 1
+    after = shipped.stat().st_mtime_ns, recipes.runs.lessons_path().stat().st_mtime_ns
+    assert after == before
+    names = ["lessons.json", "mlp_vae_10d.safetensors"]
+    assert sorted(path.name for path in elsewhere.rglob("*") if path.is_file()) == names
+
+
+def test_ship_writes_over_the_shipped_weights(capsys, few_images, elsewhere, monkeypatch):
+    monkeypatch.setenv("PADDLE_VAE_DATA", str(elsewhere / "data"))
+    assert run(capsys, "train", "mlp_vae_10d", "--epochs", 1, "--ship")[0] == 0
+    assert (elsewhere / "data" / "weights" / "mlp_vae_10d.safetensors").is_file()
+    assert not (elsewhere / "runs").exists()
 
 
 def test_train_the_classifier(capsys, tmp_path, few_images):
@@ -74,6 +144,71 @@ def test_train_the_classifier(capsys, tmp_path, few_images):
     assert status == 0
     assert "test accuracy" in out
     assert classifier.load(tmp_path / "new").predict(np.zeros((2, 1, 28, 28))).shape == (2,)
+
+
+def no_training(monkeypatch):
+    def train(*_, **__):
+        raise AssertionError("trained before it was refused")
+
+    monkeypatch.setattr(training, "fit", train)
+    monkeypatch.setattr(classifier, "train", train)
+
+
+def test_what_cannot_be_written_is_refused_before_the_training(
+    capsys, few_images, elsewhere, monkeypatch
+):
+    no_training(monkeypatch)
+
+    def refused(*arguments):
+        status, _, err = run(capsys, "train", *arguments)
+        assert status == 2 and len(err.strip().splitlines()) == 1, err
+        return err
+
+    (elsewhere / "file").write_text("")
+    for name in ("mlp_vae_10d", "classifier", "--all"):
+        assert "file" in refused(name, "--out", "file/deeper")
+    for text in ('{"mlp_vae_10d": ', "[1]", '{"mlp_vae_10d": 3}', "\0"):
+        (elsewhere / "lessons.json").write_text(text)
+        assert "lessons.json" in refused("mlp_vae_10d", "--lesson", "--out", ".")
+        assert (elsewhere / "lessons.json").read_text() == text
+
+    def full(self, content):
+        raise OSError(28, "No space left on device")
+
+    class Full(io.BytesIO):
+        write = full
+
+    monkeypatch.setattr(recipes.runs, "open", lambda *_: Full(), raising=False)
+    assert "mlp_vae_10d.safetensors cannot be written" in refused("mlp_vae_10d", "--out", "disk")
+    assert not list((elsewhere / "disk").iterdir())
+
+
+def interrupting(after):
+    """A fit or classifier.train that Ctrl-C stops, in the form in which it leaves Paddle."""
+
+    def train(*_, callbacks=(), **__):
+        raise after
+
+    return train
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), OSError("(External) KeyboardInterrupt: \n\nAt: layers.py(80)")]
+)
+def test_ctrl_c_is_130_and_names_what_was_written(
+    error, capsys, few_images, elsewhere, monkeypatch
+):
+    monkeypatch.setattr(recipes, "RECIPES", {"mlp_vae_10d": recipes.get("mlp_vae_10d")})
+    monkeypatch.setattr(classifier, "train", interrupting(error))
+    status, _, err = run(capsys, "train", "--all", "--epochs", 1)
+    said = err.strip().splitlines()[-1]
+    assert status == 130 and "mlp_vae_10d.safetensors" in said and "stopped" in said
+    monkeypatch.setattr(training, "fit", interrupting(error))
+    status, _, err = run(capsys, "train", "mlp_vae_10d", "--epochs", 1, "--out", "new")
+    assert status == 130 and "nothing written" in err and "Traceback" not in err
+
+
+# --- sample ---
 
 
 def test_sample_writes_a_grid_and_repeats_it(capsys, tmp_path):
@@ -97,8 +232,25 @@ BAD = {
     "count 0": (("sample", "vae_2d", *PNG, "--count", 0), "--count"),
     "epochs 0": (("train", "vae_2d", "--epochs", 0, "--out", "{tmp}/out"), "epochs"),
     "seed -1": (("train", "vae_2d", "--seed", -1, "--out", "{tmp}/out"), "seed"),
+    "epochs of 27 digits": (("train", "vae_2d", "--epochs", 10**26, "--out", "{tmp}/out"), "1 to"),
+    "epochs 1e5": (("train", "vae_2d", "--epochs", "1e5"), "--epochs"),
+    "ship and out": (("train", "vae_2d", "--ship", "--out", "{tmp}/out"), "--ship"),
+    "out is empty": (("train", "vae_2d", "--out", ""), "no path"),
+    "weights is empty": (("evaluate", "vae_2d", "--weights", ""), "no path"),
+    "a long path": (("evaluate", "vae_2d", "--weights", "x" * 5000), "xxx"),
+    "a long name": (("evaluate", "x" * 5000), "no recipe"),
+    "a line break": (("evaluate", "vae\n2d"), r"vae\n2d"),
+    "a long output": (("sample", "vae_2d", "--output", "x" * 5000 + ".png"), "xxx"),
+    "billions": (("sample", "vae_2d", *PNG, "--count", 10**9), "--count"),
+    "columns by the billion": (("sample", "vae_2d", *PNG, "--columns", 10**9), "--columns"),
+    "label of 27 digits": (("sample", "cvae_2d", *PNG, "--label", 10**26), "--label"),
+    "k without full": (("evaluate", "vae_2d", "--k", 5), "--full"),
+    "k 0": (("evaluate", "vae_2d", "--full", "--k", 0), "--k"),
+    "one seed": (("evaluate", "vae_2d", "--seeds", 1), "--seeds"),
+    "no command": ((), "COMMAND"),
+    "unknown command": (("dance",), "dance"),
     "columns 0": (("sample", "vae_2d", *PNG, "--columns", 0), "--columns"),
-    "out is a file": (("train", "vae_2d", "--out", "{tmp}/ae_2d.safetensors"), "--out"),
+    "out is a file": (("train", "vae_2d", "--out", "{tmp}/ae_2d.safetensors"), "ae_2d.safe"),
     "full of an autoencoder": (("evaluate", "ae_2d", "--full"), "ae_2d is an autoencoder"),
     "images without full": (("evaluate", "vae_2d", "--images", 5), "--full"),
     "images 0": (("evaluate", "vae_2d", "--full", "--images", 0), "--images"),
@@ -117,6 +269,79 @@ def test_bad_input_is_one_sentence_and_status_2(case, capsys, tmp_path):
     status, _, err = run(capsys, *(str(a).format(tmp=tmp_path) for a in arguments))
     assert status == 2
     assert named in err
-    assert len(err.strip().splitlines()) == 1
+    assert len(err.strip().splitlines()) == 1 and len(err) < 800
     assert "Traceback" not in err
     assert sorted(tmp_path.rglob("*")) == before  # nothing written
+
+
+# --- what only a process of its own shows ---
+
+
+def python(*arguments, folder=None, stdout=subprocess.PIPE, **environment):
+    """Run python -m paddle_vae -> (status, stdout, the lines of stderr but for Paddle's own)."""
+    root = str(Path(recipes.__file__).parents[1])
+    env = {**os.environ, "PYTHONPATH": root, "PYTHONWARNINGS": "ignore", **environment}
+    env = {name: value for name, value in env.items() if value is not None}
+    done = subprocess.run(
+        [sys.executable, "-m", "paddle_vae", *map(str, arguments)],
+        stdout=stdout, stderr=subprocess.PIPE, cwd=folder, env=env, timeout=300, check=False,
+    )  # fmt: skip
+    err = [
+        line for line in done.stderr.decode(errors="replace").splitlines() if "getcwd" not in line
+    ]
+    return done.returncode, (done.stdout or b"").decode(errors="replace"), err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("argument, unbuffered", [("list", ""), ("--help", "1")])
+def test_output_that_cannot_be_written(argument, unbuffered):
+    with open("/dev/full", "w") as full:
+        status, _, err = python(argument, stdout=full, PYTHONUNBUFFERED=unbuffered)
+    assert status == 2 and len(err) == 1 and "output" in err[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX pipes")
+def test_nobody_reads_the_output():
+    reading, writing = os.pipe()
+    os.close(reading)
+    status, _, err = python("list", stdout=writing)
+    os.close(writing)
+    assert (status, err) == (141, [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX locales and folders")
+def test_a_bare_environment(tmp_path):
+    """ASCII only, no home, a backend that is none; names beyond ASCII still make a file."""
+    bare = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "HOME": None}
+    out = tmp_path / "数字.png"
+    arguments = ("vae_2d", "--output", out, "--count", 4, "--columns", 2)
+    status, printed, err = python("sample", *arguments, MPLBACKEND="bogus", **bare)
+    assert (status, err) == (0, []) and "4 images" in printed and out.is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX folders")
+def test_where_paddle_cannot_even_be_imported(tmp_path):
+    """It makes a folder in the home, and asks for the working folder."""
+    (tmp_path / "home").write_text("no folder")
+    status, _, err = python("list", HOME=str(tmp_path / "home"))
+    assert status == 1 and len(err) == 1 and "HOME" in err[0]
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"import os, sys; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r}); os.execv("
+    script += "sys.executable, [sys.executable, '-m', 'paddle_vae', 'list'])"
+    root = str(Path(recipes.__file__).parents[1])
+    env = {**os.environ, "PYTHONPATH": root, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=env, check=False)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr and b"a folder that exists" in done.stderr
+
+
+def test_plus_minus_in_ascii(monkeypatch):
+    from paddle_vae import commands
+
+    for encoding, sign in (("ascii", b"+-"), ("utf-8", "±".encode())):
+        found = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(found, encoding=encoding))
+        commands.print_measures({"elbo": metrics.Estimate(np.arange(3.0)).summary()})
+        sys.stdout.flush()
+        assert sign in found.getvalue()

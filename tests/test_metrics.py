@@ -14,7 +14,17 @@ from refusal import refused
 from scipy import integrate, linalg, special, stats
 from scipy.stats import multivariate_normal
 
-from paddle_vae import VAE, Autoencoder, Dataset, Decoder, Encoder, classifier, losses, metrics
+from paddle_vae import (
+    VAE,
+    Autoencoder,
+    Dataset,
+    Decoder,
+    Encoder,
+    classifier,
+    data,
+    losses,
+    metrics,
+)
 from paddle_vae import evidence as evidence_module
 
 VARIANCE = 0.02
@@ -295,7 +305,86 @@ def test_what_cannot_be_measured(images):
     refused(lambda: metrics.iwae(model, images, GAUSSIAN, 1.5), "k is 1.5")
     refused(lambda: metrics.quadrature(model, images, GAUSSIAN, points=0), "points")
     refused(lambda: metrics.quadrature(VAE(Encoder(3), Decoder(3)), images, GAUSSIAN), "3")
-    refused(lambda: metrics.Gaussian(0.0), "variance")
+    for variance in (0.0, -1, np.nan, np.inf, True, "1"):
+        refused(lambda v=variance: metrics.Gaussian(v), "variance")
+    for value_range in ((1, 0), (0,), "01", None):
+        refused(lambda r=value_range: metrics.Gaussian(1.0, r), "value_range")
+    empty = Dataset(np.zeros((0, 1, 2, 3), "uint8"), np.zeros(0, "int64"))
+    for measure in (*MEASURES.values(), metrics.encode):
+        refused(lambda m=measure: m(model, empty, GAUSSIAN), "empty")
+        for wrong in (True, "3", 2.0):
+            refused(lambda m=measure, w=wrong: m(model, images, GAUSSIAN, images=w), "images")
+        refused(lambda m=measure: m(model, images, GAUSSIAN, seed=-1), "seed")
+    for wrong in (True, "3", None):
+        refused(lambda w=wrong: metrics.iwae(model, images, GAUSSIAN, w), "k is")
+        refused(lambda w=wrong: metrics.optimal_variance(model, images, images=w), "images")
+    small = metrics.iwae(model, images, GAUSSIAN, np.int64(3), np.int32(5))
+    assert small.images == 5  # NumPy's numbers are numbers
+
+
+def test_evaluate_refuses_and_gives_the_random_state_back(images):
+    model = linear_vae()
+    for wrong in ({"beta": "1"}, {"beta": True}, {"beta": np.nan}, {"seed": 1.5}, {"seed": "0"}):
+        refused(lambda w=wrong: metrics.evaluate(model, images, **w), next(iter(wrong)))
+    empty = Dataset(images.images[:0], images.labels[:0])
+    refused(lambda: metrics.evaluate(model, empty), "empty")
+
+    def fails(*_):
+        raise ZeroDivisionError
+
+    paddle.seed(3)
+    expected = paddle.rand([4]).numpy()
+    paddle.seed(3)
+    with pytest.raises(ZeroDivisionError):
+        metrics.evaluate(model, images, reconstruction=fails)
+    np.testing.assert_array_equal(paddle.rand([4]).numpy(), expected)
+
+
+def test_measuring_leaves_each_layer_in_its_mode(images):
+    model = linear_vae()
+    model.train()
+    model.encoder.eval()  # as one does to train the decoder alone
+    metrics.elbo(model, images, GAUSSIAN)
+    assert model.training and model.decoder.training and not model.encoder.training
+
+
+def test_a_decoder_that_gives_no_probabilities_is_no_bernoulli():
+    model = VAE()
+    black = Dataset(np.zeros((2, 1, 28, 28), "uint8"), np.zeros(2, "int64"))
+    refused(lambda: metrics.elbo(model, black, metrics.Bernoulli()), "probabilities", "Gaussian")
+
+
+def test_quadrature_of_parts_is_that_of_all(images):
+    """Over 10,000 images go through it in parts, for their memory."""
+    many = Dataset(np.tile(images.images, (40, 1, 1, 1)), np.tile(images.labels, 40))  # 12,000
+    few = metrics.quadrature(linear_vae(), images, GAUSSIAN, points=20)
+    some = metrics.quadrature(linear_vae(), many, GAUSSIAN, points=20)
+    np.testing.assert_allclose(some.each, np.tile(few.each, 40), atol=1e-4)
+
+
+def test_climbing_from_bound_to_bound():
+    rng = np.random.default_rng(0)
+    hard = rng.normal(-90, 25, 10_000)  # images differ far more than the steps up do
+    bounds = [hard, hard[::5] + rng.normal(3, 1, 2000), hard[::50] + rng.normal(4, 1, 200)]
+    found = metrics.climbed(bounds)
+    assert found["value"] == pytest.approx(hard.mean() + 4, abs=4 * found["standard_error"])
+    assert 0.05 < found["standard_error"] < 0.2
+    alone = metrics.climbed([hard])
+    assert alone == {"value": pytest.approx(hard.mean()), "standard_error": 0}
+    refused(lambda: metrics.climbed([hard, hard[:3]]), "bounds")
+
+
+def test_measure_is_all_of_it(images):
+    found = metrics.measure(linear_vae(bias=0.3), images, images, GAUSSIAN, images=30, k=60)
+    assert set(found["iwae"]) == {"1", "50", "60"}
+    assert found["quadrature"]["value"] == pytest.approx(exact(images)[::10].mean(), abs=1e-3)
+    assert found["optimal_variance"]["variance"] == pytest.approx(VARIANCE, rel=0.3)
+    assert found["optimal_variance"]["elbo"]["value"] >= found["elbo"]["value"] - 0.1
+    assert found["active_units"] == {"value": 2, "latent_dim": 2}
+    assert found["knn_accuracy"]["images"] == 300
+    assert metrics.measuring_seconds(linear_vae(), images, images, GAUSSIAN, 30, 60) > 0
+    refused(lambda: metrics.measure(linear_vae(), images, images, GAUSSIAN, k=0), "k is 0")
+    refused(lambda: metrics.measure(linear_vae(), images, images, GAUSSIAN, 0), "images is 0")
 
 
 def test_estimates():
@@ -409,7 +498,40 @@ def test_knn_looks_at_k_neighbours():
         assert answer.value == correct
 
 
+def test_codes_that_are_none():
+    good, labels = np.random.default_rng(0).normal(size=(9, 2)), np.arange(9) % 3
+    for bad in (good[0], good[:0], good * np.nan, good.astype(str), good[None]):
+        refused(lambda b=bad: metrics.active_units(b), "mean")
+        refused(lambda b=bad: metrics.kl_per_dimension(good, b), "logvar")
+        refused(lambda b=bad: metrics.split_kl(b, good), "mean")
+        for accuracy in (metrics.knn_accuracy, metrics.linear_accuracy):
+            refused(lambda b=bad, f=accuracy: f(b, labels, good, labels), "codes_train")
+    for function in (metrics.kl_per_dimension, metrics.split_kl):
+        refused(lambda f=function: f(good, good[:, :1]), "shapes")  # else it would broadcast
+    refused(lambda: metrics.split_kl(good, good, seed=True), "seed")
+    refused(lambda: metrics.active_units(good, "0"), "threshold")
+    for accuracy in (metrics.knn_accuracy, metrics.linear_accuracy):
+        refused(lambda f=accuracy: f(good, labels[:8], good, labels), "labels_train")
+        refused(lambda f=accuracy: f(good, labels, good, labels[:8]), "labels_test")
+        refused(lambda f=accuracy: f(good, labels, good[:, :1], labels), "2 and 1")
+    refused(lambda: metrics.linear_accuracy(good, labels * 0, good, labels), "one label")
+    for k in (0, 10, True, "5"):
+        refused(lambda k=k: metrics.knn_accuracy(good, labels, good, labels, k), "k is")
+
+
 # --- samples ---
+
+
+def test_the_nearest_image():
+    rng = np.random.default_rng(0)
+    reference = rng.integers(0, 255, (50, 1, 4, 4)).astype("uint8")
+    images = reference[[7, 3, 49]].astype("float64") + 1
+    index, distance = metrics.nearest(images, reference)
+    assert index.tolist() == [7, 3, 49]
+    np.testing.assert_allclose(distance, 1, atol=0.05)
+    assert metrics.nearest_distance(images[:0], reference).shape == (0,)
+    refused(lambda: metrics.nearest(images, reference[:0]), "reference")
+    refused(lambda: metrics.nearest(images, reference[:, :, :3]), "one size")
 
 
 def test_frechet_distance_known_values():
@@ -434,6 +556,7 @@ def test_frechet_distance_of_any_two_sets():
 def test_frechet_distance_refuses():
     refused(lambda: metrics.frechet_distance(np.zeros((9, 2)), np.zeros((9, 3))), "features")
     refused(lambda: metrics.frechet_distance(np.zeros((1, 2)), np.zeros((9, 2))), "features")
+    refused(lambda: metrics.frechet_distance(np.full((9, 2), np.nan), np.zeros((9, 2))), "finite")
 
 
 # --- the judge of samples ---
@@ -487,7 +610,38 @@ def test_features_of_any_number_of_images(squares):
 
 def test_the_classifier_refuses():
     refused(lambda: classifier.Classifier().features(np.zeros((2, 1, 32, 32))), "images", "28")
-    refused(lambda: classifier.train(epochs=0), "epochs")
+    for name in ("epochs", "batch_size", "learning_rate", "seed"):
+        for wrong in (0 if name != "seed" else -1, True, "1", np.nan):
+            refused(lambda n=name, w=wrong: classifier.train(**{n: w}), name)
+    judge = classifier.Classifier()
+    refused(lambda: classifier.accuracy(judge, np.zeros((2, 1, 28, 28)), [1]), "labels")
+    refused(lambda: classifier.accuracy(judge, np.zeros((0, 1, 28, 28)), []), "labels")
+
+
+def test_the_classifier_stops_at_once(squares, monkeypatch):
+    """At Ctrl-C, in whatever form it leaves Paddle, and where the loss is no number any more."""
+
+    def interrupted(*_):
+        raise OSError("(External) KeyboardInterrupt: <EMPTY MESSAGE>")
+
+    entropy = classifier.F.cross_entropy
+    monkeypatch.setattr(classifier.F, "cross_entropy", lambda *a: entropy(*a) * float("nan"))
+    with pytest.raises(FloatingPointError, match="learning_rate"):
+        classifier.train(squares, epochs=50, progress=False)
+    monkeypatch.setattr(classifier.F, "cross_entropy", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        classifier.train(squares, epochs=1, progress=False)
+
+
+def test_three_judges(squares):
+    judges = classifier.judges(squares, squares, images=100)
+    assert len({judge.name for judge in judges}) == 3
+    x = data.scale(squares.images)
+    for judge in judges:
+        assert judge.accuracy.images == 100
+        assert classifier.accuracy(judge, x[:7], squares.labels[:7]).images == 7
+    assert judges[1].accuracy.value == 1  # each image is its own nearest one
+    assert judges[2].accuracy.value > 0.9
 
 
 def test_the_shipped_classifier():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from refusal import refused
 
-from paddle_vae import data, losses, recipes, training, weights
+from paddle_vae import data, losses, metrics, recipes, runs, training, weights
 
 SHIPPED = sorted((data.folder() / "weights").glob("*.safetensors"))
 
@@ -73,7 +73,20 @@ def test_train_follows_the_recipe(two, monkeypatch):
     assert (lesson["callbacks"], lesson["seed"]) == ([print], 3)
     assert (fashion["epochs"], fashion["batch_size"]) == (2, 512)
     assert fashion["reconstruction"] is losses.binary_cross_entropy
-    refused(lambda: recipes.train("vae_2d", lesson=True), "vae_2d", "lesson")
+    refused(lambda: recipes.train("cvae_2d", lesson=True), "cvae_2d", "lesson")
+
+
+def test_the_lessons_own_schedule_of_vae_2d():
+    """As the source has it: Adam 1e-4 with beta1 0.5, batches of 64, 100 epochs."""
+    row = recipes.scheduled("vae_2d", lesson=True)
+    assert (row.learning_rate, row.one_cycle, row.beta1, row.beta2) == (1e-4, False, 0.5, 0.999)
+    assert (row.epochs, row.batch_size) == (100, 64)
+
+
+def test_the_likelihood_that_a_loss_stands_for():
+    assert isinstance(recipes.get("mlp_vae_20d").likelihood, metrics.Bernoulli)
+    gaussian = recipes.get("conv_vae_100d").likelihood
+    assert (gaussian.variance, gaussian.value_range) == (0.5, (0, 1))
 
 
 def test_paths_of_weights(tmp_path):
@@ -116,12 +129,40 @@ def test_a_file_without_a_curve(tmp_path):
 def test_records_of_the_lessons_schedule(tmp_path):
     refused(lambda: recipes.lesson_record("mlp_vae_10d", tmp_path), "mlp_vae_10d", "--lesson")
     for name, total in (("mlp_vae_10d", 30.0), ("mlp_vae_20d", 110.0), ("mlp_vae_10d", 31.0)):
-        recipes.record_lesson(name, losses.Loss(total, total - 5, 5.0), 20, tmp_path)
+        row = recipes.scheduled(name, lesson=True)
+        runs.record_lesson(row, losses.Loss(total, total - 5, 5.0), 20, tmp_path)
     record = recipes.lesson_record("mlp_vae_10d", tmp_path)
     assert (record["loss"], record["reconstruction"], record["kl"]) == (31.0, 26.0, 5.0)
     assert (record["epochs"], record["batch_size"], record["learning_rate"]) == (20, 32, 1e-3)
     assert recipes.lesson_record("mlp_vae_20d", tmp_path)["loss"] == 110.0
-    refused(lambda: recipes.record_lesson("vae_2d", (3.0, 2.0, 1.0), 5, tmp_path), "vae_2d")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"mlp_vae_10d": 1}', "\xff", "[" * 100_000])
+def test_damaged_records(text, tmp_path):
+    path = runs.lessons_path(tmp_path)
+    path.write_text(text, "latin-1")
+    row = recipes.scheduled("mlp_vae_10d", lesson=True)
+    refused(lambda: recipes.lesson_record("mlp_vae_10d", tmp_path), path, "damaged")
+    refused(lambda: runs.record_lesson(row, (3.0, 2.0, 1.0), 5, tmp_path), path, "damaged")
+    assert path.read_text("latin-1") == text
+
+
+def test_folders_of_runs(tmp_path, monkeypatch):
+    assert runs.folder() == data.folder() / "weights"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # Windows
+    assert runs.folder("~/mine") == tmp_path / "mine"
+    refused(lambda: runs.folder(""), "folder")
+
+
+def test_prepare_leaves_what_is_there(tmp_path):
+    path = tmp_path / "new" / "a.safetensors"
+    runs.prepare(path, 3_000_000)
+    assert list(path.parent.iterdir()) == []
+    path.write_text("kept")
+    runs.prepare(path, 10)
+    assert path.read_text() == "kept" and list(path.parent.iterdir()) == [path]
+    refused(lambda: runs.prepare(path / "b", 10), path, "cannot be made")
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
