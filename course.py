@@ -120,7 +120,7 @@ def format_(options):
 def train(options):
     """train every recipe again, into data/weights/ (long)"""
     run = environment(ROOT, options.python)
-    command = [run, "-m", "paddle_vae", "train", *(options.rest or ["--all"])]
+    command = [run, "-m", "paddle_vae", "train", *(options.rest or ["--all", "--ship"])]
     return become(command, variables(ROOT, own=True))
 
 
@@ -212,9 +212,6 @@ def variables(root, own=False):
     settings["RUFF_CACHE_DIR"] = str(root / "build" / "cache" / "ruff")
     if not own:  # kernels without the user's IPython start-up files and history
         settings["IPYTHONDIR"] = str(root / "build" / "cache" / "ipython")
-    # Paddle says so when it is imported; it matters to those who compile operators only
-    said = [settings.get("PYTHONWARNINGS"), "ignore:No ccache found"]
-    settings["PYTHONWARNINGS"] = ",".join(filter(None, said))
     return settings
 
 

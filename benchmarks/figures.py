@@ -17,10 +17,10 @@ import matplotlib
 matplotlib.use("Agg")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from paddle_vae import plots  # noqa: E402
+
 import numpy as np  # noqa: E402
 from matplotlib import pyplot as plt  # noqa: E402
-
-from paddle_vae import plots  # noqa: E402
 
 KINDS = {  # L1's figures that are grids of images: rows, columns
     "samples 10x20": (10, 20),

@@ -74,8 +74,6 @@ class _Model(nn.Layer):
             return _in_parts(self.decoder, z, one_hot(label, count))
         return _in_parts(self.decoder, z)
 
-    _decoded = decoder_output  # its former name
-
 
 class Autoencoder(_Model):
     """Image -> code -> image; nothing is random (notebook 01)."""

@@ -1,8 +1,8 @@
 """What a refusal of bad input looks like."""
 
-import pytest
-
 from paddle_vae import InputError
+
+import pytest
 
 
 def refused(call, *words):

@@ -5,15 +5,15 @@ import subprocess
 import sys
 import types
 
+from paddle_vae import Autoencoder, Dataset, data, fit, recipes
+from paddle_vae.callbacks import LiveView, VisualDLWriter
+
 import numpy as np
 import paddle
 import pytest
 from matplotlib import image as mpl_image
 from matplotlib import pyplot as plt
 from refusal import refused
-
-from paddle_vae import Autoencoder, Dataset, data, fit, recipes
-from paddle_vae.callbacks import LiveView, VisualDLWriter
 
 NAMES = ("ae_2d", "mlp_vae_20d", "cvae_2d", "conv_vae_100d")  # every kind of model and image
 

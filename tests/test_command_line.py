@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from paddle_vae import classifier, data, metrics, recipes, training
+from paddle_vae.__main__ import main
+
 import numpy as np
 import pytest
 from matplotlib import image as mpl_image
-
-from paddle_vae import classifier, data, metrics, recipes, training
-from paddle_vae.__main__ import main
 
 
 def run(capsys, *arguments):

@@ -12,12 +12,12 @@ import time
 import venv
 from pathlib import Path
 
+import course
+
 import nbformat
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-
-import course
 
 ROOT = Path(course.__file__).parent
 HOSTILE = "a b'c[1];touch PWNED;#中文"

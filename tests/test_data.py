@@ -1,11 +1,11 @@
 """The Dataset: what it is made of, what may stand in its place, and how it becomes batches."""
 
+from paddle_vae import data
+
 import numpy as np
 import paddle
 import pytest
 from refusal import refused
-
-from paddle_vae import data
 
 COUNT = 23
 

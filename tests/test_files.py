@@ -10,10 +10,10 @@ import sys
 import zlib
 from pathlib import Path
 
+from paddle_vae import data, files
+
 import pytest
 from refusal import refused
-
-from paddle_vae import data, files
 
 ROOT = Path(__file__).parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes, modes and links are POSIX's here")

@@ -11,12 +11,12 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from paddle_vae import data, formats, packed
+
 import h5py
 import numpy as np
 import pytest
 from refusal import refused
-
-from paddle_vae import data, formats, packed
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes are POSIX's here")
 SIZES = {"train": 23, "test": 11}

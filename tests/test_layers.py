@@ -7,12 +7,12 @@ import subprocess
 import sys
 from functools import partial
 
+from paddle_vae import VAE, layers, losses, networks, winograd
+
 import numpy as np
 import paddle
 import pytest
 from paddle import nn
-
-from paddle_vae import VAE, layers, losses, networks, winograd
 
 TOLERANCE = 1e-4
 

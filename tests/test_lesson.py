@@ -4,11 +4,11 @@ import re
 import sys
 from pathlib import Path
 
-import nbformat
-import pytest
-
 import course
 from tools import committed, pages
+
+import nbformat
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -1,15 +1,15 @@
 """The mathematics of the losses, against known answers."""
 
+from paddle_vae import VAE, InputError, losses
+from paddle_vae.models import Output
+from paddle_vae.networks import MLPDecoder, MLPEncoder
+
 import numpy as np
 import paddle
 import pytest
 from paddle.distribution import Normal, kl_divergence
 from paddle.nn import functional as F
 from refusal import refused
-
-from paddle_vae import VAE, InputError, losses
-from paddle_vae.models import Output
-from paddle_vae.networks import MLPDecoder, MLPEncoder
 
 
 def tensor(values):

@@ -6,14 +6,6 @@ whose p(x) and p(z|x) are Gaussians that can be written down.
 
 import itertools
 
-import numpy as np
-import paddle
-import pytest
-from paddle import nn
-from refusal import refused
-from scipy import integrate, linalg, special, stats
-from scipy.stats import multivariate_normal
-
 from paddle_vae import (
     VAE,
     Autoencoder,
@@ -26,6 +18,14 @@ from paddle_vae import (
     metrics,
 )
 from paddle_vae import evidence as evidence_module
+
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+from refusal import refused
+from scipy import integrate, linalg, special, stats
+from scipy.stats import multivariate_normal
 
 VARIANCE = 0.02
 W = np.linalg.qr(np.random.default_rng(1).normal(size=(6, 2)))[0] * [0.4, 0.2]  # columns at 90°

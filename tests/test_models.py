@@ -5,13 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import paddle
-import pytest
-from paddle import nn
-from paddle.nn import functional as F
-from refusal import refused
-
 from paddle_vae import (
     VAE,
     Autoencoder,
@@ -26,6 +19,13 @@ from paddle_vae import (
 from paddle_vae.callbacks import LiveView
 from paddle_vae.models import PART, reparameterize
 from paddle_vae.networks import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
+
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+from paddle.nn import functional as F
+from refusal import refused
 
 ENCODER = {
     "conv1.weight": [32, 1, 4, 4],

@@ -1,14 +1,14 @@
 """The geometry of the figures: which image lands where, and what the axes say."""
 
+from paddle_vae import VAE, plots
+from paddle_vae.networks import MLPDecoder, MLPEncoder
+
 import numpy as np
 import paddle
 import pytest
 from matplotlib import image as mpl_image
 from matplotlib import pyplot as plt
 from refusal import refused
-
-from paddle_vae import VAE, plots
-from paddle_vae.networks import MLPDecoder, MLPEncoder
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,11 @@
 
 import re
 
+from paddle_vae import data, losses, metrics, recipes, runs, training, weights
+
 import numpy as np
 import pytest
 from refusal import refused
-
-from paddle_vae import data, losses, metrics, recipes, runs, training, weights
 
 SHIPPED = sorted((data.folder() / "weights").glob("*.safetensors"))
 

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from paddle_vae import runtime
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ["MKL_DEBUG_CPU_TYPE", "threads", "mallopt"]

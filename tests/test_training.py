@@ -3,13 +3,6 @@
 import signal
 import warnings
 
-import numpy as np
-import paddle
-import pytest
-from matplotlib import pyplot as plt
-from paddle.autograd import PyLayer
-from refusal import refused
-
 from paddle_vae import (
     VAE,
     Dataset,
@@ -24,6 +17,13 @@ from paddle_vae import (
 )
 from paddle_vae.callbacks import LiveView
 from paddle_vae.networks import MLPDecoder, MLPEncoder
+
+import numpy as np
+import paddle
+import pytest
+from matplotlib import pyplot as plt
+from paddle.autograd import PyLayer
+from refusal import refused
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,11 @@ import sys
 import threading
 from collections import OrderedDict
 
+from paddle_vae import weights
+from paddle_vae.errors import InputError
+from paddle_vae.models import VAE, Autoencoder
+from paddle_vae.networks import Decoder, Encoder
+
 import numpy as np
 import paddle
 import pytest
@@ -18,11 +23,6 @@ from paddle.nn import functional as F
 from refusal import refused
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-
-from paddle_vae import weights
-from paddle_vae.errors import InputError
-from paddle_vae.models import VAE, Autoencoder
-from paddle_vae.networks import Decoder, Encoder
 
 # Lesson L1's networks from its table, in plain paddle.nn: what learners hold weights of.
 
