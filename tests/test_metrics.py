@@ -312,7 +312,7 @@ def test_what_cannot_be_measured(images):
     empty = Dataset(np.zeros((0, 1, 2, 3), "uint8"), np.zeros(0, "int64"))
     for measure in (*MEASURES.values(), metrics.encode):
         refused(lambda m=measure: m(model, empty, GAUSSIAN), "empty")
-        for wrong in (True, "3", 2.0):
+        for wrong in (True, "3", 2.5):
             refused(lambda m=measure, w=wrong: m(model, images, GAUSSIAN, images=w), "images")
         refused(lambda m=measure: m(model, images, GAUSSIAN, seed=-1), "seed")
     for wrong in (True, "3", None):
