@@ -510,7 +510,8 @@ def try_versions(root, python, oldest, gpu_wheel, workers, rest):
     ask = f"import importlib.metadata as m; print(m.version({paddle!r}), m.version('numpy'))"
     has = subprocess.run([str(run), "-c", ask], capture_output=True, text=True).stdout.split()
     flags = ["--oldest"] * oldest + ["--gpu-wheel"] * gpu_wheel + rest
-    shown = " ".join(["python course.py compat --python", python, *flags])
+    named = "python{}.{}".format(*found["version"])
+    shown = " ".join(["compat --python", named, *flags])
     print(
         f"| {version(found)} | {paddle} {has[0]} | numpy {has[1]} | {kind.split('-')[0]} "
         f"| {tests} | {cells} | `{shown}` |"
