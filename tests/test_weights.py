@@ -201,6 +201,7 @@ def test_damaged_safetensors(tmp_path):
 @pytest.mark.parametrize("protocol", [2, 3, 4])
 @pytest.mark.parametrize("conditional", [False, True])
 def test_lesson_weights_give_the_same_images(tmp_path, conditional, protocol):
+    paddle.seed(0)
     encoder, decoder = LessonEncoder(conditional), LessonDecoder(conditional)
     for part, network in (("encoder", encoder), ("decoder", decoder)):
         path = str(tmp_path / f"D_{part}_{conditional}.pdparams")
@@ -213,10 +214,10 @@ def test_lesson_weights_give_the_same_images(tmp_path, conditional, protocol):
     one_hot = F.one_hot(digit, 10).reshape([6, 10, 1, 1]) if conditional else None
     label = digit if conditional else None
     for theirs, ours in zip(encoder(image, one_hot), model.encode(image, label), strict=True):
-        np.testing.assert_allclose(ours.numpy(), theirs.flatten(1).numpy(), atol=1e-5)
+        np.testing.assert_allclose(ours.numpy(), theirs.flatten(1).numpy(), atol=5e-5)
     z = paddle.randn([6, 2])
     theirs = decoder(z.reshape([6, 2, 1, 1]), one_hot).numpy()
-    np.testing.assert_allclose(model.decode(z, label).numpy(), theirs, atol=1e-5)
+    np.testing.assert_allclose(model.decode(z, label).numpy(), theirs, atol=5e-5)
 
 
 def write_lesson(folder, conditional=False):
