@@ -166,7 +166,7 @@ def _once(y, form):
             )
 
     if not y.stop_gradient:
-        y.register_hook(refuse)
+        y._register_grad_hook(refuse)  # register_hook, but for checks that take longer than it
     return y
 
 
