@@ -56,21 +56,26 @@ def main(argv=None):
     options.python = options.python or os.environ.get("PYTHON") or sys.executable
     options.source = options.source or os.environ.get("SOURCE")
     try:
-        options.workers = int(options.workers or os.environ.get("WORKERS", "").strip() or 2)
-        if options.workers < 1:
-            raise ValueError
+        options.workers = number_of_workers(options.workers or os.environ.get("WORKERS", ""))
         if rest and options.command in ("format", "bench", "data", "clean", "distclean"):
             raise Stop(f"{options.command} takes no {' '.join(rest)}: see python course.py help")
         return COMMANDS[options.command](options)
-    except ValueError:
-        print("workers: a whole number from 1 on, as in WORKERS=2", file=sys.stderr)
-        return 2
     except Stop as stop:
         print(stop, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
+
+
+def number_of_workers(text):
+    try:
+        count = int(text.strip() or 2)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise Stop("workers: a whole number from 1 on, as in WORKERS=2")
+    return count
 
 
 # ---- commands --------------------------------------------------------------
@@ -270,7 +275,8 @@ def look(python):
     """What a Python is and has, as LOOK tells, or None where it does not run."""
     try:
         done = subprocess.run([str(python), "-c", LOOK], capture_output=True, timeout=60)
-        return json.loads(done.stdout.splitlines()[-1])
+        found = json.loads(done.stdout.splitlines()[-1])
+        return found if isinstance(found, dict) and "version" in found else None
     except (OSError, ValueError, IndexError, subprocess.TimeoutExpired):
         return None
 
@@ -284,7 +290,7 @@ def environment(root, python):
     writable(root)
     run = interpreter(root / VENV)
     found = look(run)
-    if not (found and found.get("pip")):
+    if not (found and found.get("pip") and of_folder(found, root / VENV)):
         if os.path.lexists(root / VENV):
             print(f"{VENV} does not work (moved, or its Python removed?): making it again")
         make(root / VENV, python)
@@ -294,10 +300,16 @@ def environment(root, python):
     name = choose(found, gpu_here())
     wanted = "\n".join(lines(root / name)) + "\n"
     ready = root / VENV / ".ready"
-    if not ready.is_file() or ready.read_text(encoding="utf-8") != wanted:
+    if not ready.is_file() or ready.read_text(encoding="utf-8", errors="replace") != wanted:
         install(run, root, root / name)
+        remove(ready)
         ready.write_text(wanted, encoding="utf-8")
     return str(run)
+
+
+def of_folder(found, folder):
+    """Whether a Python's environment is that folder: one without its pyvenv.cfg is its base's."""
+    return Path(found.get("prefix", "")).resolve() == folder.resolve()
 
 
 def interpreter(folder):
@@ -344,7 +356,7 @@ def make(folder, python, alone=False):
     """Make a virtual environment from a Python; it sees that one's packages if Paddle is among
     them, unless it is to be alone."""
     path, found = usable(python)
-    inside = Path(found["prefix"]).resolve() == folder.resolve()
+    inside = of_folder(found, folder)
     if inside:
         path = found["base"]  # the given one goes when the folder is made again
     remove(folder)

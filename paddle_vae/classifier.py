@@ -42,8 +42,8 @@ class Classifier(nn.Layer):
         if list(image.shape[1:]) != [1, 28, 28]:
             raise InputError(f"images have shape {list(image.shape)}: give [N, 1, 28, 28]")
         h = F.pad(image, [2, 2, 2, 2], value=-1.0).reshape([-1, 32, 32, 1])
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            h = leaky_relu(norm(conv(h)))  # [N, 16, 16, 32], [N, 8, 8, 64], [N, 4, 4, 128]
+        for i, conv in enumerate(self.convs):
+            h = leaky_relu(self.norms[i](conv(h)))  # [N, 16, 16, 32], [N, 8, 8, 64], [N, 4, 4, 128]
         h = F.dropout(h.flatten(1), 0.3, training=self.training)
         return leaky_relu(self.hidden(h))  # [N, 128]
 

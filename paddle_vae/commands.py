@@ -249,7 +249,7 @@ def sample(args):
 
 
 def build_data(args):
-    target = args.target or data.folder() / f"{args.name}.h5"
+    target = data.folder() / f"{args.name}.h5" if args.target is None else args.target
     data.build(args.source, target, args.name)
     print(f"{target}: built from {args.source}")
 

@@ -161,8 +161,8 @@ def _once(y, form):
         if alive() is None:
             raise RuntimeError(
                 "a second backward pass through the same output, which these layers cannot do: "
-                "add up the losses and call backward once, or compute the output again, or take "
-                "paddle.grad(loss, parameters, retain_graph=True) of each loss"
+                "add up the losses and call backward once, or compute the output again, or, in "
+                "place of backward, take paddle.grad(loss, parameters, retain_graph=True) of each"
             )
 
     if not y.stop_gradient:
@@ -232,8 +232,9 @@ def _run(form, layer, x):
     wanted = [t is not None and not t.stop_gradient for t in inputs]
     wanted_inputs = [t for t, needed in zip(inputs, wanted, strict=True) if needed]
     wanted_inputs = [wanted_inputs] if AS_LIST else wanted_inputs
-    copied = x.detach().contiguous(), layer.weight, layer.bias
-    y = _once(_Apply.apply(form, lambda: copied, tuple(wanted), *wanted_inputs), form)
+    # a copy of a view, as part of the graph: what a second derivative needs
+    inputs = x if x.is_contiguous() else x.clone(), layer.weight, layer.bias
+    y = _once(_Apply.apply(form, lambda: inputs, tuple(wanted), *wanted_inputs), form)
     return y if channels_last else y.transpose([0, 3, 1, 2])
 
 

@@ -5,6 +5,7 @@ over the batch. A mean over pixels instead would weigh the KL term 784 times as 
 Introduced in notebook 02.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import paddle
@@ -80,6 +81,8 @@ def check(model, reconstruction, value_range):
     What its decoder puts out is known from the decoder's attributes `logits` and `value_range`.
     """
     low, high = value_range
+    while isinstance(reconstruction, partial):
+        reconstruction = reconstruction.func
     decoder = getattr(model, "decoder", None)
     logits = getattr(decoder, "logits", False)
     if not callable(reconstruction):

@@ -67,10 +67,12 @@ def evaluate(
 ):
     """Mean loss in parts over all images of the dataset, as floats; one noise draw per image.
 
-    Leaves Paddle's random state as it found it. Raises InputError for an empty dataset and for
-    impossible numbers.
+    dataset: anything that data.as_dataset takes. Leaves Paddle's random state as it found it.
+    Raises InputError for an empty dataset, impossible numbers and a loss that does not fit.
     """
     beta, seed = number("beta", beta, 0, 1e6), whole("seed", seed, 0, 2**32 - 1)
+    losses.check(model, reconstruction, value_range)
+    dataset = data.as_dataset(dataset)
     if len(dataset.images) == 0:
         raise InputError("dataset is empty: give at least one image")
     state = paddle.get_rng_state()

@@ -174,6 +174,11 @@ def _in_parts(network, *inputs):
     learning = network.training and paddle.is_grad_enabled()
     if not paddle.in_dynamic_mode() or learning or count <= PART:
         return network(*inputs)
+    return _parts(network, inputs, count)
+
+
+@paddle.jit.not_to_static  # Paddle 3.3 stumbles over what it would not run anyway
+def _parts(network, inputs, count):
     starts = range(0, count, PART)
     found = [network(*(rows[start : start + PART] for rows in inputs)) for start in starts]
     if isinstance(found[0], tuple | list):

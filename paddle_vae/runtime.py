@@ -57,7 +57,8 @@ def tune():
     _keep_memory(user)
     # MKL reads its variable at its first product: make one. Then the environment is as it was, so
     # that no child process takes something of ours, or of Paddle's, for the user's.
-    paddle.matmul(paddle.ones([2, 2]), paddle.ones([2, 2]))
+    if paddle.in_dynamic_mode():  # else it would become part of the user's program
+        paddle.matmul(paddle.ones([2, 2]), paddle.ones([2, 2]))
     for name in {"MKL_DEBUG_CPU_TYPE", "OMP_NUM_THREADS"} - before.keys():
         os.environ.pop(name, None)
 

@@ -116,6 +116,8 @@ def fit(
     callbacks = _callables(callbacks)
     if not isinstance(model, paddle.nn.Layer):
         raise InputError(f"model is {short(model)}: give an instance, such as VAE()")
+    if not model.parameters():
+        raise InputError("model has no parameters: give one that can learn, such as VAE()")
     losses.check(model, reconstruction, value_range)
     dataset = data.as_dataset(dataset)
     test = None if test is None else data.as_dataset(test)

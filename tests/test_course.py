@@ -196,6 +196,24 @@ def test_a_broken_venv_is_made_again_and_that_is_said(clone, monkeypatch, capsys
     assert "making it again" in capsys.readouterr().out
 
 
+@posix
+def test_a_venv_without_its_settings_is_not_taken_for_its_base(clone, monkeypatch, capsys):
+    """Its Python is then the base's, and what is installed would go there."""
+    environment(clone)
+    (clone / course.VENV / "pyvenv.cfg").unlink()
+    monkeypatch.setattr(course, "install", lambda *_: None)
+    assert imports(course.environment(clone, sys.executable)) == clone
+    assert "making it again" in capsys.readouterr().out
+
+
+@posix
+def test_a_python_that_says_something_else(tmp_path):
+    stub = tmp_path / "python"
+    stub.write_text("#!/bin/sh\necho 5\n")
+    stub.chmod(0o755)
+    assert course.look(stub) is None
+
+
 def paddle_in(packages):
     metadata = Path(packages, "paddlepaddle_gpu-2.6.2.dist-info")
     metadata.mkdir()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from functools import partial
 
-from paddle_vae import VAE, layers, losses, networks, winograd
+from paddle_vae import VAE, classifier, layers, losses, networks, winograd
 
 import numpy as np
 import paddle
@@ -334,6 +334,29 @@ def test_an_input_changed_after_the_forward_pass(layer, arguments, channels, dat
     np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-4)
 
 
+@each_form
+@each_format
+def test_second_derivatives_are_those_of_finite_differences(
+    layer, arguments, channels, data_format
+):
+    """The gradient of |d loss / d weight|^2 by the input, which asks for both at once."""
+    conv = layer(*arguments, data_format=data_format)
+    conv.to(dtype="float64")
+    image = some_image(channels, data_format)[:1].astype("float64").numpy()
+
+    def penalty(array):
+        x = paddle.to_tensor(array)
+        x.stop_gradient = False
+        (dw,) = paddle.grad((conv(x) ** 3).sum(), conv.weight, create_graph=True)
+        return x, dw.square().sum()
+
+    x, value = penalty(image)
+    value.backward()
+    step = 1e-4 * np.random.default_rng(0).standard_normal(image.shape)
+    change = penalty(image + step)[1].item() - penalty(image - step)[1].item()
+    assert change == pytest.approx(2 * (x.grad.numpy() * step).sum(), rel=1e-4)
+
+
 def test_an_output_of_leaky_relu_changed_in_place_is_refused():
     x = paddle.randn([3, 4])
     x.stop_gradient = False
@@ -432,6 +455,7 @@ ARGUMENTS = {
     "MLPDecoder": (partial(networks.MLPDecoder, 3, (8,)), [3, 1, 1]),
     "ConvEncoder": (partial(networks.ConvEncoder, 5, (4, 4, 8)), [1, 32, 32]),
     "ConvDecoder": (partial(networks.ConvDecoder, 5, (8, 4, 4)), [5, 1, 1]),
+    "Classifier": (partial(classifier.Classifier, (4, 4, 8), 16), [1, 28, 28]),
 }
 
 
@@ -454,6 +478,15 @@ def test_static_graphs_of_every_network(name, tmp_path):
         return
     static = paddle.jit.to_static(network)
     np.testing.assert_allclose(first(static(x)), expected, atol=1e-4)
+
+
+@pytest.mark.skipif(paddle.__version__.startswith("2."), reason="its default mode fails")
+def test_a_whole_model_as_a_static_graph():
+    model, image = VAE(), paddle.rand([3, 1, 28, 28])
+    model.eval()
+    expected = model(image)
+    static = paddle.jit.to_static(model)(image)
+    np.testing.assert_allclose(static.mean.numpy(), expected.mean.numpy(), atol=1e-5)
 
 
 def test_deepcopy_summary_and_mixed_precision(capsys):

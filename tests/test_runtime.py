@@ -139,6 +139,17 @@ print(json.dumps(dict(os.environ) == before))
     assert python(code)
 
 
+def test_importing_adds_nothing_to_a_static_program():
+    code = """
+import json, paddle
+paddle.enable_static()
+import paddle_vae
+program = paddle.static.default_main_program()
+print(json.dumps(len(program.global_block().ops)))
+"""
+    assert python(code) == 0
+
+
 @pytest.mark.parametrize(
     "lines, files, quota",
     [

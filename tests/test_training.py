@@ -2,6 +2,7 @@
 
 import signal
 import warnings
+from functools import partial
 
 from paddle_vae import (
     VAE,
@@ -252,6 +253,7 @@ def mlp_vae(logits):
 
 
 ENTROPY = {"reconstruction": losses.binary_cross_entropy}
+PARTIAL = {"reconstruction": partial(losses.binary_cross_entropy)}
 UNIT = {"value_range": (0, 1)}
 
 
@@ -259,6 +261,7 @@ UNIT = {"value_range": (0, 1)}
     "make, arguments, words",
     [
         (lambda: mlp_vae(True), ENTROPY, ("value_range is (-1.0, 1.0)", "value_range=(0, 1)")),
+        (lambda: mlp_vae(True), PARTIAL, ("value_range is (-1.0, 1.0)", "value_range=(0, 1)")),
         (lambda: mlp_vae(False), ENTROPY | UNIT, ("puts out images", "logits=True")),
         (lambda: mlp_vae(True), UNIT, ("puts out logits", "losses.binary_cross_entropy")),
         (lambda: mlp_vae(False), {}, ("from 0 to 1", "value_range=(0, 1)")),
@@ -270,6 +273,7 @@ def test_a_loss_that_does_not_fit_the_decoder_is_refused(digits, make, arguments
     before = parameters(model)
     refused(lambda: fit(model, digits, **GOOD, **arguments), *words)
     assert parameters(model) == before
+    refused(lambda: metrics.evaluate(model, digits, **arguments), words[1])
 
 
 def test_losses_that_fit_are_not_refused(digits):
