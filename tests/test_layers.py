@@ -5,9 +5,8 @@ import json
 import re
 import subprocess
 import sys
-from functools import partial
 
-from paddle_vae import VAE, classifier, layers, losses, networks, winograd
+from paddle_vae import VAE, layers, losses, winograd
 
 import numpy as np
 import paddle
@@ -448,45 +447,62 @@ def test_a_second_backward_pass_is_refused_and_paddle_grad_works():
     assert "second backward pass" in message and "retain_graph=True" in message
 
 
-ARGUMENTS = {
+STATIC = """
+import json, os, sys, tempfile
+from functools import partial
+from paddle_vae import VAE, networks
+from paddle_vae.classifier import Classifier
+import paddle
+
+NETWORKS = {
     "Encoder": (networks.Encoder, [1, 28, 28]),
     "Decoder": (networks.Decoder, [2, 1, 1]),
     "MLPEncoder": (partial(networks.MLPEncoder, 3, (8,)), [1, 28, 28]),
     "MLPDecoder": (partial(networks.MLPDecoder, 3, (8,)), [3, 1, 1]),
     "ConvEncoder": (partial(networks.ConvEncoder, 5, (4, 4, 8)), [1, 32, 32]),
     "ConvDecoder": (partial(networks.ConvDecoder, 5, (8, 4, 4)), [5, 1, 1]),
-    "Classifier": (partial(classifier.Classifier, (4, 4, 8), 16), [1, 28, 28]),
+    "Classifier": (partial(Classifier, (4, 4, 8), 16), [1, 28, 28]),
 }
 
 
-def first(output):
-    return (output[0] if isinstance(output, list | tuple) else output).numpy()
+def error(outputs, expected):
+    first = [y[0] if isinstance(y, (list, tuple)) else y for y in (outputs, expected)]
+    return (first[0] - first[1]).abs().max().item()
 
 
-@pytest.mark.parametrize("name", ARGUMENTS)
-def test_static_graphs_of_every_network(name, tmp_path):
-    """paddle.jit.to_static in its default mode, and paddle.jit.save with a batch of any size."""
-    build, shape = ARGUMENTS[name]
-    network = build()
+default_mode = sys.argv[1] == "default mode"
+for name, (build, shape) in NETWORKS.items():
+    network, x = build(), paddle.randn([3, *shape])
     network.eval()
-    x = paddle.randn([3, *shape])
-    expected = first(network(x))
-    path = str(tmp_path / name)
+    expected = network(x)
+    if default_mode:
+        print(json.dumps([name, error(paddle.jit.to_static(network)(x), expected)]))
+        continue
+    path = os.path.join(tempfile.mkdtemp(), name)
     paddle.jit.save(network, path, input_spec=[paddle.static.InputSpec([None, *shape])])
-    np.testing.assert_allclose(first(paddle.jit.load(path)(x)), expected, atol=1e-4)
-    if paddle.__version__.startswith("2."):  # whose default mode stumbles over its own libraries
-        return
-    static = paddle.jit.to_static(network)
-    np.testing.assert_allclose(first(static(x)), expected, atol=1e-4)
-
-
-@pytest.mark.skipif(paddle.__version__.startswith("2."), reason="its default mode fails")
-def test_a_whole_model_as_a_static_graph():
+    print(json.dumps([name, error(paddle.jit.load(path)(x), expected)]))
+if default_mode:
     model, image = VAE(), paddle.rand([3, 1, 28, 28])
     model.eval()
-    expected = model(image)
-    static = paddle.jit.to_static(model)(image)
-    np.testing.assert_allclose(static.mean.numpy(), expected.mean.numpy(), atol=1e-5)
+    mean = model(image).mean
+    print(json.dumps(["VAE", error(paddle.jit.to_static(model)(image).mean, mean)]))
+"""
+
+
+@pytest.mark.parametrize("way", ["save", "default mode"])
+def test_static_graphs_of_every_network(way):
+    """paddle.jit.save with a batch of any size, and paddle.jit.to_static in its default mode.
+
+    In a child process: the default mode rewrites the frames of the interpreter that runs it.
+    """
+    if way == "default mode" and paddle.__version__.startswith("2."):
+        pytest.skip("Paddle 2's default mode stumbles over its own libraries")
+    command = [sys.executable, "-c", STATIC, way]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]
+    errors = dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
+    assert len(errors) == (7 if way == "save" else 8)
+    assert max(errors.values()) < 1e-4, errors
 
 
 def test_deepcopy_summary_and_mixed_precision(capsys):
