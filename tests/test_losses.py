@@ -195,8 +195,8 @@ def test_a_static_graph_computes_the_same():
         np.testing.assert_allclose(static(image[:count]), values, rtol=1e-4)
 
 
-@pytest.mark.parametrize("full_graph", [True, False])
-def test_a_static_graph_refuses_the_same(full_graph):
-    squared_error = paddle.jit.to_static(losses.squared_error, full_graph=full_graph)
+def test_a_static_graph_refuses_the_same():
+    """The default mode, full_graph=False, has its test among those of the layers."""
+    squared_error = paddle.jit.to_static(losses.squared_error, full_graph=True)
     with pytest.raises(InputError, match="give both the same"):
         squared_error(paddle.ones([5, 28, 28]), paddle.ones([5, 1, 28, 28]))
