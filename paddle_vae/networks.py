@@ -168,9 +168,8 @@ class ConvEncoder(nn.Layer):
             raise InputError(f"image has shape {list(image.shape)}: give images [N, 1, 32, 32]")
         h = image.reshape([-1, 32, 32, 1])
         for i, conv in enumerate(self.convs):  # no zip: paddle.jit.save lacks its `strict`
-            h = self.norms[i](
-                leaky_relu(conv(h), 0.1)
-            )  # [N, 16, 16, 64], [N, 8, 8, 128], [N, 4, 4, 256]
+            # [N, 16, 16, 64], [N, 8, 8, 128], [N, 4, 4, 256]
+            h = self.norms[i](leaky_relu(conv(h), 0.1))
         h = h.flatten(1)  # [N, 4096]
         return self.mean(h), self.logvar(h)  # [N, latent_dim] each
 
