@@ -1,6 +1,6 @@
 """What fit calls after every epoch to show a training: in the notebook, or in VisualDL.
 
-Introduced in notebook 06; the idea is lesson L2's. Nothing here changes what is trained.
+Introduced in notebook 07; the idea is lesson L2's. Nothing here changes what is trained.
 """
 
 import io

@@ -1,5 +1,5 @@
 """Judges of generated digits, trained on real ones: a small classifier, and two of another kind
-(notebook 09).
+(notebook 11).
 
 Their accuracy on the test images is to be said beside every number that rests on them. Images are
 float32 [N, 1, 28, 28] in [-1, 1], as in lesson L1; rescale others first.

@@ -1,6 +1,6 @@
 """What the codes of a model hold, in numbers: KL, active units, mutual information, the digit.
 
-Introduced in notebook 09, where metrics.py has the same names.
+Introduced in notebook 11, where metrics.py has the same names.
 """
 
 from typing import NamedTuple

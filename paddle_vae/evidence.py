@@ -2,7 +2,7 @@
 
 Every image has a random stream of its own, numbered by the seed and the image's place in the
 dataset. So a number depends neither on the batches nor on which other images are measured, and
-Paddle's random state is left alone. Introduced in notebook 09.
+Paddle's random state is left alone. Introduced in notebook 10.
 """
 
 import math

@@ -2,7 +2,7 @@
 
 A number belongs to one likelihood, whose name it carries. Numbers of different ones cannot be
 compared: the probability of black-and-white pixels and the density of grey ones are different
-things, and a density changes with the unit of its pixels. Introduced in notebook 09.
+things, and a density changes with the unit of its pixels. Introduced in notebook 10.
 """
 
 import math

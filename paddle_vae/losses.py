@@ -37,7 +37,7 @@ def binary_cross_entropy(logits, target):
     sigmoid(logits), in nats, [N, ...] -> [N] (L3, L5).
 
     For targets 0 and 1 it is -log p(x|z) of a Bernoulli. For grey targets it is no likelihood, and
-    its lowest value is the entropy of the pixels, not 0 (notebook 06). Shapes as in squared_error.
+    its lowest value is the entropy of the pixels, not 0 (notebook 07). Shapes as in squared_error.
     """
     same_shape("logits", logits, "target", target, one_for_all=True)
     # -t log s(x) - (1 - t) log(1 - s(x)) with s the sigmoid; finite for logits of any size

@@ -1,4 +1,4 @@
-"""What a trained model is worth, in numbers (notebook 09).
+"""What a trained model is worth, in numbers (notebooks 10 and 11).
 
 What it says of p(x) is measured in evidence.py, with the likelihoods of likelihood.py, and its
 codes in codes.py; their names are here as well. This file measures losses and samples, and all

@@ -1,6 +1,6 @@
 """The models: an encoder and a decoder make an autoencoder, or a VAE, with labels or without.
 
-Introduced in notebooks 01 (autoencoder), 02 (VAE) and 05 (labels). What a network of one's own must
+Introduced in notebooks 01 (autoencoder), 02 (VAE) and 06 (labels). What a network of one's own must
 take and give stands in the README.
 """
 

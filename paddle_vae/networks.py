@@ -4,7 +4,7 @@ Encoder and Decoder are lesson L1's, parameter names included (two strided convo
 transposed ones up; a fully connected layer is written as a 1x1 convolution), so weights saved there
 load here. MLPEncoder and MLPDecoder are those of L2, L3 and L5; ConvEncoder and ConvDecoder L4's.
 Inside, images are [N, H, W, C], which is what makes the convolutions fast (layers.py says why).
-Introduced in notebooks 01 (autoencoder), 02 (VAE), 05 (labels), 06 (MLP) and 07 (batch norm).
+Introduced in notebooks 01 (autoencoder), 02 (VAE), 06 (labels), 07 (MLP) and 08 (batch norm).
 """
 
 from itertools import pairwise

@@ -111,10 +111,10 @@ RECIPES = {
             beta2=0.99,  # with 0.999, runs of 7 epochs ended 0.4 to 1.2 higher
             lesson=L1,
         ),
-        Recipe("cvae_2d", "L1's conditional VAE, 2-D latent (notebook 05)", _conditional_vae),
+        Recipe("cvae_2d", "L1's conditional VAE, 2-D latent (notebook 06)", _conditional_vae),
         Recipe(
             "mlp_ae_20d",
-            "L2's autoencoder (notebook 06)",
+            "L2's autoencoder (notebook 07)",
             _mlp_autoencoder,
             epochs=30,
             lesson=L2,
@@ -122,7 +122,7 @@ RECIPES = {
         ),
         Recipe(
             "mlp_vae_10d",
-            "L2's VAE (notebook 06)",
+            "L2's VAE (notebook 07)",
             partial(_mlp_vae, 10, (256, 64), logits=False),
             epochs=30,
             lesson=L2,
@@ -130,7 +130,7 @@ RECIPES = {
         ),
         Recipe(
             "mlp_vae_20d",
-            "L3's VAE, cross-entropy (notebook 06)",
+            "L3's VAE, cross-entropy (notebook 07)",
             partial(_mlp_vae, 20, (512, 256)),
             epochs=20,
             half=True,
@@ -139,7 +139,7 @@ RECIPES = {
         ),
         Recipe(
             "mlp_vae_400",
-            "the VAE of PyTorch's example (notebook 06)",
+            "the VAE of PyTorch's example (notebook 07)",
             partial(_mlp_vae, 20, (400,)),
             epochs=10,
             learning_rate=1e-3,
@@ -148,7 +148,7 @@ RECIPES = {
         ),
         Recipe(
             "conv_vae_100d",
-            "L4's VAE with batch norm (notebook 07)",
+            "L4's VAE with batch norm (notebook 08)",
             _conv_vae,
             padding=2,
             beta=0.1,
@@ -160,7 +160,7 @@ RECIPES = {
         ),
         Recipe(
             "fashion_vae_10d",
-            "L5's VAE on clothes (notebook 08)",
+            "L5's VAE on clothes (notebook 09)",
             partial(_mlp_vae, 10, (128,)),
             source="fashion_mnist",
             batch_size=512,
@@ -171,7 +171,7 @@ RECIPES = {
         ),
         Recipe(
             "binary_vae_2d",
-            "2-D VAE of binarized pixels (notebook 09)",
+            "2-D VAE of binarized pixels (notebook 10)",
             partial(_mlp_vae, 2, (256, 256)),
             binarize=True,
             half=True,
@@ -180,7 +180,7 @@ RECIPES = {
         ),
         Recipe(
             "binary_vae_50d",
-            "50-D VAE of binarized pixels (notebook 09)",
+            "50-D VAE of binarized pixels (notebook 10)",
             partial(_mlp_vae, 50, (500, 500)),
             binarize=True,
             half=True,

@@ -41,7 +41,7 @@ def headings(source):
 
 @each_notebook
 def test_length(path):
-    appendix = path.name >= "10"
+    appendix = path.name >= "12"
     count = len(read(path).cells)
     assert count <= 45 and (appendix or count >= 25), f"{count} cells, not 25 to 45"
     assert path.stat().st_size < 2_000_000, "over 2 MB: fewer or smaller figures"

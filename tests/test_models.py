@@ -374,7 +374,7 @@ def test_networks_that_make_no_model(networks, words):
 
 
 def test_labels_to_one_side_only():
-    """As notebook 05 has it; an autoencoder has no place for labels."""
+    """As notebook 06 has it; an autoencoder has no place for labels."""
     for sides in ((True, False), (False, True)):
         model = VAE(
             MLPEncoder(2, (4,), conditional=sides[0]), MLPDecoder(2, (4,), conditional=sides[1])
