@@ -56,10 +56,21 @@ def tile(images, rows, cols, background=-1.0):
     )
 
 
-def grid(images, cols=10, title=None, value_range=(-1.0, 1.0), ax=None, size=0.45):
+def grid(
+    images,
+    cols=10,
+    title=None,
+    value_range=(-1.0, 1.0),
+    ax=None,
+    size=0.45,
+    row_labels=(),
+    col_labels=(),
+):
     """Draw images [N, 1, H, W] row by row in a grid with `cols` columns; returns the axes.
 
-    size: inches that a digit takes. A last row that is short is filled with background.
+    size: inches that a digit takes. row_labels, col_labels: texts at the left and above, in equal
+    distances: as many as rows, or one for every few of them. A last row that is short is filled
+    with background.
     Raises InputError for images of another shape, for NaN, and for what would take over 1 GB.
     """
     low, high = interval("value_range", value_range)
@@ -69,7 +80,12 @@ def grid(images, cols=10, title=None, value_range=(-1.0, 1.0), ax=None, size=0.4
     if ax is None:
         ax = plt.subplots(figsize=(cols * size, rows * size + (0.3 if title else 0)))[1]
     ax.imshow(picture, cmap="gray", vmin=low, vmax=high)
-    ax.set_axis_off()
+    ax.xaxis.tick_top()
+    for axis, labels, length in ((ax.xaxis, col_labels, 1), (ax.yaxis, row_labels, 0)):
+        at = (np.arange(len(labels)) + 0.5) * picture.shape[length] / max(1, len(labels)) - 0.5
+        axis.set_ticks(at, labels)
+    ax.tick_params(length=0, labelsize=9)
+    ax.spines[:].set_visible(False)
     if title:
         ax.set_title(title, fontsize=10)
     return ax
@@ -89,7 +105,7 @@ def _plane_of(codes):
 
 
 def scatter(codes, labels, title=None, ax=None, limits=None):
-    """Scatter codes [N, 2], coloured by digit, with a legend; returns the axes.
+    """Scatter codes [N, 2], each as the numeral of its label, in a colour; returns the axes.
 
     Raises InputError for codes of other than two dimensions, and for other than a label each.
     """
@@ -99,8 +115,8 @@ def scatter(codes, labels, title=None, ax=None, limits=None):
     if ax is None:
         ax = plt.subplots(figsize=(5, 4.6))[1]
     for digit in np.unique(labels):
-        ax.scatter(*codes[labels == digit].T, s=7, color=DIGITS(int(digit)), label=str(digit))
-    ax.legend(title="digit", markerscale=2, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        style = {"marker": f"${digit}$", "s": 22, "linewidths": 0, "color": DIGITS(int(digit))}
+        ax.scatter(*codes[labels == digit].T, **style)
     ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
     ax.set_aspect("equal", "datalim")
     if limits is not None:

@@ -6,6 +6,8 @@ The project's own is data/weights; `python -m paddle_vae train` writes to runs/ 
 import json
 import os
 
+import numpy as np
+
 from . import data
 from .errors import InputError
 from .files import as_path, replacing
@@ -90,3 +92,16 @@ def record_lesson(recipe, loss, epochs, path):
     with replacing(file) as temporary:
         temporary.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n", "utf-8")
     return file
+
+
+def over_seeds(name, path=None):
+    """What `python -m tools.seeds NAME` measured over seeds: {number's name: array [seeds]}.
+
+    Raises InputError where it was not run.
+    """
+    file = folder(path) / "seeds.json"
+    records = lesson_records(file)
+    if name not in records:
+        raise InputError(f"{file} has no {name}: run `python -m tools.seeds {name}`")
+    each = [records[name][seed] for seed in sorted(records[name], key=int)]
+    return {key: np.array([numbers[key] for numbers in each]) for key in each[0]}

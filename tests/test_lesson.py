@@ -89,6 +89,16 @@ def test_normalised(path):
 
 
 @each_notebook
+def test_every_figure_has_a_text_for_those_who_cannot_see_it(path):
+    for index, cell in enumerate(read(path).cells, start=1):
+        figures = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+        texts = cell.metadata.get("alt", [])
+        problem = f"cell {index}: {len(figures)} figures, {len(texts)} texts in its metadata `alt`"
+        assert isinstance(texts, list) and len(texts) == len(figures), problem
+        assert all(len(text) >= 20 for text in texts), f"cell {index}: a text that says little"
+
+
+@each_notebook
 def test_formulas_convert(path):
     """Every formula of the pages that `make lesson` writes becomes MathML."""
     for index, cell in enumerate(read(path).cells, start=1):

@@ -184,3 +184,19 @@ def test_only_png_is_written(name, tmp_path):
     refused(lambda: plots.save_grid(numbered(4), tmp_path / name), ".png")
     refused(lambda: plots.save_grid(numbered(4), None), ".png")
     assert not list(tmp_path.iterdir())
+
+
+def test_labels_of_a_grid_stand_at_the_middle_of_their_rows_and_columns():
+    ax = plots.grid(
+        numbered(8), cols=4, row_labels=["above", "below"], col_labels=["left", "right"]
+    )
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["above", "below"]
+    np.testing.assert_allclose(ax.get_yticks(), [1, 4])  # rows 0 to 2 and 3 to 5
+    np.testing.assert_allclose(ax.get_xticks(), [1.5, 5.5])  # two images of two columns each
+
+
+def test_a_digit_of_a_scatter_is_known_without_its_colour():
+    ax = plots.scatter(np.eye(2), [3, 8])
+    assert len(ax.collections) == 2
+    three, eight = (group.get_paths()[0].vertices for group in ax.collections)
+    assert three.shape != eight.shape

@@ -4,6 +4,7 @@ import base64
 
 import nbformat
 
+KEPT = ("tags", "alt")  # of a cell's metadata
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -11,7 +12,8 @@ def normalise(notebook):
     """Leave in `notebook` only what is the same in every run, in place.
 
     Not kept: stderr (progress bars, warnings that name this machine's paths), widgets
-    (they live in a kernel), and metadata about who ran what and when.
+    (they live in a kernel), and metadata about who ran what and when. A cell's `alt`, a text for
+    each of its figures in a list, goes into the figures' own metadata, where readers look for it.
     """
     notebook.metadata = nbformat.from_dict(
         {
@@ -25,13 +27,16 @@ def normalise(notebook):
     )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        kept = {key: cell.metadata[key] for key in KEPT if cell.metadata.get(key)}
+        cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if repeats(output)]
+            texts = list(kept.get("alt", []))
             for output in cell.outputs:
                 if "metadata" in output:
-                    output.metadata = nbformat.from_dict({})
+                    picture = "image/png" in output.get("data", {})
+                    alt = {"image/png": {"alt": texts.pop(0)}} if picture and texts else {}
+                    output.metadata = nbformat.from_dict(alt)
     return notebook
 
 
