@@ -30,8 +30,7 @@ def test_a_seed_that_runs_again_replaces_its_numbers(folder):
 
 
 def test_an_experiment_that_was_not_run(folder):
-    with refused("has no nb00.cube: run `python -m tools.seeds nb00.cube`"):
-        runs.over_seeds("nb00.cube")
+    refused(lambda: runs.over_seeds("nb00.cube"), "run `python -m tools.seeds nb00.cube`")
 
 
 def test_the_committed_record_has_no_experiment_that_is_gone():
