@@ -153,3 +153,33 @@ def test_the_lesson_asks_for_what_it_imports():
     asked = {re.match(r"[\w-]+", x)[0] for x in course.lines(ROOT / "requirements-lesson.txt")}
     names = {"sklearn": "scikit-learn"}
     assert {names.get(name, name) for name in found - there - optional} == asked
+
+
+# ---- the glossary ----------------------------------------------------------
+
+
+def anchors():
+    """The glossary's headings, as links name them."""
+    text = (ROOT / "notebooks" / "glossary.md").read_text(encoding="utf-8")
+    found = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
+    assert found == sorted(found, key=str.lower), "the glossary is not in alphabetical order"
+    return {re.sub(r"[^\w -]", "", term).lower().replace(" ", "-") for term in found}
+
+
+@each_notebook
+def test_links_to_the_glossary_find_their_term(path):
+    texts = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    links = set(re.findall(r"glossary\.md#([\w-]+)", texts))
+    assert links <= anchors(), f"no such term: {links - anchors()}"
+
+
+def test_every_term_is_linked_from_the_notebook_that_it_names():
+    text = (ROOT / "notebooks" / "glossary.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^## (.+)\n\n.*\(\[\d\d\]\((.+)\)\)$", text, flags=re.MULTILINE)
+    assert len(terms) == len(anchors())
+    missing = []
+    for term, name in terms:
+        anchor = re.sub(r"[^\w -]", "", term).lower().replace(" ", "-")
+        if f"glossary.md#{anchor})" not in (ROOT / "notebooks" / name).read_text(encoding="utf-8"):
+            missing.append(f"{term} in {name}")
+    assert not missing, f"not linked: {missing}"
