@@ -1,0 +1,339 @@
+// The plane: the decoded map, the codes over it, the border between two images, and what is drawn
+// above them all: axes, the walk, the cloud of a drawn digit, and the two points.
+
+const COLOURS = [
+  "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd",
+  "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf",
+]; // of the digits, as in the course's figures
+const SIDES = ["#0072b2", "#d55e00"]; // of the two images on both sides of a border
+
+function smallCanvas(width, height) {
+  return Object.assign(document.createElement("canvas"), { width, height });
+}
+
+// Put pixels from -1 to 1 on a 28x28 place of a canvas, white on black.
+function paintDigit(canvas, pixels, column = 0, row = 0) {
+  const picture = new ImageData(SIZE, SIZE);
+  for (let i = 0; i < SIZE * SIZE; i++) {
+    picture.data.fill((pixels[i] + 1) * 127.5, 4 * i, 4 * i + 3);
+    picture.data[4 * i + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(picture, column * SIZE, row * SIZE);
+}
+
+function distance(a, b) {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) ** 2;
+  return sum;
+}
+
+// 1, 2 or 5 times a power of ten, so that about `count` ticks lie on a length.
+function tickStep(length, count) {
+  const power = 10 ** Math.floor(Math.log10(length / count));
+  return power * [1, 2, 5, 10].find((step) => step * power * count >= length);
+}
+
+class Plane {
+  // codes: [[x, y], ...]; labels; images: one Float32Array each; view: {x, y, half} in z
+  constructor(canvas, { codes, labels, images, view }) {
+    Object.assign(this, { canvas, codes, labels, images, view, home: view });
+    this.shown = new Set(labels);
+    this.border = images.length === 2;
+    this.cells = this.border ? 21 : 15; // of the map, on each side
+    this.codesLayer = smallCanvas(1, 1);
+    this.dark = false;
+    this.forget();
+  }
+
+  // ---- places: z, and pixels of the canvas ----
+
+  toPixels([x, y]) {
+    const scale = this.canvas.width / (2 * this.view.half);
+    return [
+      (x - this.view.x + this.view.half) * scale,
+      (this.view.y + this.view.half - y) * scale,
+    ];
+  }
+
+  toZ(px, py) {
+    const scale = (2 * this.view.half) / this.canvas.width;
+    const { x, y, half } = this.view;
+    return [x - half + px * scale, y + half - py * scale];
+  }
+
+  inside([x, y]) {
+    const { half } = this.view;
+    const limit = (value, middle) => Math.min(middle + half, Math.max(middle - half, value));
+    return [limit(x, this.view.x), limit(y, this.view.y)];
+  }
+
+  // Zoom, so that the point z stays where it is on the screen.
+  zoom(factor, [x, y]) {
+    const { view } = this;
+    const half = Math.min(1e5, Math.max(1e-3, view.half * factor));
+    const share = half / view.half;
+    this.look({ x: x + (view.x - x) * share, y: y + (view.y - y) * share, half });
+  }
+
+  look(view) {
+    this.view = view;
+    this.forget();
+    this.drawCodes();
+  }
+
+  resize(pixels) {
+    this.canvas.width = this.canvas.height = pixels;
+    this.drawCodes();
+  }
+
+  // ---- the decoded map, a cell at a time, from the middle outwards ----
+
+  forget() {
+    const { cells } = this;
+    this.old = this.map && { map: this.map, view: this.mapView };
+    this.map = smallCanvas(cells * SIZE, cells * SIZE);
+    this.mapView = this.view;
+    this.decoded = new Array(cells * cells).fill(null);
+    this.waiting = [...this.decoded.keys()].sort((a, b) => this.fromMiddle(b) - this.fromMiddle(a));
+  }
+
+  fromMiddle(cell) {
+    const middle = (this.cells - 1) / 2;
+    return Math.hypot((cell % this.cells) - middle, Math.floor(cell / this.cells) - middle);
+  }
+
+  cellZ(cell) {
+    const { x, y, half } = this.view;
+    const at = (index) => half * (((index + 0.5) / this.cells) * 2 - 1);
+    return [x + at(cell % this.cells), y - at(Math.floor(cell / this.cells))];
+  }
+
+  // Decode the next cell of the map -> whether there was one.
+  decodeCell(decode) {
+    if (!this.waiting.length) return false;
+    const cell = this.waiting.pop();
+    this.decoded[cell] = decode(this.cellZ(cell));
+    this.paintCell(cell);
+    return true;
+  }
+
+  // The digit as ink that lets the background through: black by day, white by night.
+  paintCell(cell) {
+    const pixels = this.decoded[cell];
+    const picture = new ImageData(SIZE, SIZE);
+    for (let i = 0; i < SIZE * SIZE; i++) {
+      picture.data.fill(this.dark ? 255 : 0, 4 * i, 4 * i + 3);
+      picture.data[4 * i + 3] = (pixels[i] + 1) * 55;
+    }
+    const [column, row] = [cell % this.cells, Math.floor(cell / this.cells)];
+    this.map.getContext("2d").putImageData(picture, column * SIZE, row * SIZE);
+  }
+
+  setDark(dark) {
+    if (dark === this.dark) return;
+    this.dark = dark;
+    this.decoded.forEach((pixels, cell) => pixels && this.paintCell(cell));
+    this.drawCodes();
+  }
+
+  // ---- the codes ----
+
+  // Which code lies nearest to z, among the digits that are shown -> its number, or -1.
+  nearest(z, label = null) {
+    let [best, least] = [-1, Infinity];
+    this.codes.forEach((code, i) => {
+      const away = distance(code, z);
+      const counts = this.shown.has(this.labels[i]) && (label === null || label === this.labels[i]);
+      if (counts && away < least) [best, least] = [i, away];
+    });
+    return best;
+  }
+
+  // Each code as the numeral of its digit, in the digit's colour; a few as their own images.
+  drawCodes() {
+    const { width } = this.canvas;
+    Object.assign(this.codesLayer, { width, height: width });
+    const context = this.codesLayer.getContext("2d");
+    const em = Math.max(11, width / 36);
+    Object.assign(context, { textAlign: "center", textBaseline: "middle", lineJoin: "round" });
+    context.font = `bold ${em}px system-ui, sans-serif`;
+    context.lineWidth = em / 4;
+    context.strokeStyle = this.dark ? "#111" : "#fff";
+    const few = this.codes.length <= 10;
+    this.codes.forEach((code, i) => {
+      if (!this.shown.has(this.labels[i])) return;
+      const [x, y] = this.toPixels(code);
+      if (few) this.drawImage(context, i, x, y, 2.6 * em);
+      else {
+        context.fillStyle = COLOURS[this.labels[i]];
+        context.strokeText(this.labels[i], x, y);
+        context.fillText(this.labels[i], x, y);
+      }
+    });
+  }
+
+  drawImage(context, i, x, y, side) {
+    const picture = smallCanvas(SIZE, SIZE);
+    paintDigit(picture, this.images[i]);
+    context.drawImage(picture, x - side / 2, y - side / 2, side, side);
+    context.strokeStyle = this.border ? SIDES[i] : COLOURS[this.labels[i]];
+    context.strokeRect(x - side / 2, y - side / 2, side, side);
+  }
+
+  // ---- the border between two images ----
+
+  // By how much each cell's picture is nearer to the second image than to the first.
+  leaning(cell) {
+    const pixels = this.decoded[cell];
+    return pixels && distance(pixels, this.images[0]) - distance(pixels, this.images[1]);
+  }
+
+  drawBorder(context) {
+    const { cells } = this;
+    const side = this.canvas.width / cells;
+    const leans = this.decoded.map((_, cell) => this.leaning(cell));
+    context.globalAlpha = 0.16;
+    leans.forEach((lean, cell) => {
+      if (lean === null) return;
+      context.fillStyle = SIDES[lean > 0 ? 1 : 0];
+      context.fillRect((cell % cells) * side, Math.floor(cell / cells) * side, side, side);
+    });
+    context.globalAlpha = 1;
+    Object.assign(context, { strokeStyle: this.dark ? "#fff" : "#000", lineWidth: side / 8 });
+    context.beginPath();
+    // Marching squares: in each square between four cells, from edge to edge where the sign changes.
+    for (let row = 0; row + 1 < cells; row++) {
+      for (let column = 0; column + 1 < cells; column++) {
+        const corners = [[0, 0], [1, 0], [1, 1], [0, 1]].map(([right, down]) => ({
+          x: (column + right + 0.5) * side,
+          y: (row + down + 0.5) * side,
+          lean: leans[(row + down) * cells + column + right],
+        }));
+        if (corners.some(({ lean }) => lean === null)) continue;
+        const cuts = [];
+        corners.forEach((a, i) => {
+          const b = corners[(i + 1) % 4];
+          if (a.lean > 0 === b.lean > 0) return;
+          const share = a.lean / (a.lean - b.lean);
+          cuts.push([a.x + share * (b.x - a.x), a.y + share * (b.y - a.y)]);
+        });
+        for (let i = 0; i + 1 < cuts.length; i += 2) {
+          context.moveTo(...cuts[i]);
+          context.lineTo(...cuts[i + 1]);
+        }
+      }
+    }
+    context.stroke();
+  }
+
+  // ---- everything ----
+
+  // points: {A, B}, in z; active: "A" or "B"; cloud: {mean, std} or null; walker: z or null
+  draw({ points, active, cloud, walker, showMap, unit }) {
+    const { canvas } = this;
+    const context = canvas.getContext("2d");
+    context.fillStyle = this.dark ? "#111" : "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    if (showMap) {
+      if (this.waiting.length && this.old) this.drawOldMap(context);
+      this.drawMap(context, this.map, this.mapView);
+    }
+    if (this.border) this.drawBorder(context);
+    context.drawImage(this.codesLayer, 0, 0);
+    const ink = this.dark ? "#fff" : "#000";
+    const paper = this.dark ? "#111" : "#fff";
+    Object.assign(context, { font: `${11 * unit}px system-ui, sans-serif`, lineJoin: "round" });
+    this.drawAxes(context, unit, ink, paper);
+
+    const [a, b] = [this.toPixels(points.A), this.toPixels(points.B)];
+    const line = (colour, width, dash) => {
+      Object.assign(context, { strokeStyle: colour, lineWidth: width * unit });
+      context.setLineDash(dash.map((length) => length * unit));
+      context.stroke();
+      context.setLineDash([]);
+    };
+    context.beginPath();
+    context.moveTo(...a);
+    context.lineTo(...b);
+    line(paper, 3.5, []);
+    line(ink, 1.5, [5, 4]);
+    if (cloud) this.drawCloud(context, cloud, line, ink, paper);
+    for (const [name, at] of [["B", b], ["A", a]]) {
+      context.beginPath();
+      context.arc(...at, 9 * unit, 0, 2 * Math.PI);
+      line(paper, name === active ? 6.5 : 4.5, []);
+      line(ink, name === active ? 3.5 : 1.5, []);
+      context.font = `bold ${13 * unit}px system-ui, sans-serif`;
+      this.write(context, name, at[0] + 17 * unit, at[1] - 13 * unit, ink, paper, unit);
+    }
+    if (walker) {
+      context.beginPath();
+      context.arc(...this.toPixels(walker), 6 * unit, 0, 2 * Math.PI);
+      context.fillStyle = ink;
+      context.fill();
+      line(paper, 2, []);
+    }
+  }
+
+  // The map of the view before, where the new one is not decoded yet.
+  drawOldMap(context) {
+    this.drawMap(context, this.old.map, this.old.view);
+    const side = this.canvas.width / this.cells;
+    this.decoded.forEach((pixels, cell) => {
+      const [column, row] = [cell % this.cells, Math.floor(cell / this.cells)];
+      if (pixels) context.fillRect(column * side, row * side, side, side);
+    });
+  }
+
+  drawMap(context, map, view) {
+    const [left, top] = this.toPixels([view.x - view.half, view.y + view.half]);
+    const side = (this.canvas.width * view.half) / this.view.half;
+    context.drawImage(map, left, top, side, side);
+  }
+
+  drawCloud(context, { mean, std }, line, ink, paper) {
+    const at = this.toPixels(mean);
+    const scale = this.canvas.width / (2 * this.view.half);
+    for (const sigma of std ? [2, 1] : []) {
+      context.beginPath();
+      context.ellipse(...at, sigma * std[0] * scale, sigma * std[1] * scale, 0, 0, 2 * Math.PI);
+      line(paper, 4, []);
+      line("#cc0077", 2, sigma === 1 ? [] : [4, 3]);
+    }
+    context.beginPath();
+    context.arc(...at, context.lineWidth * 1.6, 0, 2 * Math.PI);
+    line(paper, 5, []);
+    line("#cc0077", 3, []);
+  }
+
+  drawAxes(context, unit, ink, paper) {
+    const { x, y, half } = this.view;
+    const { width } = this.canvas;
+    const step = tickStep(2 * half, 5);
+    const digits = Math.max(0, -Math.floor(Math.log10(step)));
+    const text = (value) => value.toFixed(digits).replace("-", "\u2212");
+    Object.assign(context, { textAlign: "center", textBaseline: "middle" });
+    for (let i = Math.ceil((x - half) / step); i * step < x + half; i++) {
+      const [at] = this.toPixels([i * step, 0]);
+      if (at < 36 * unit || at > width - 30 * unit) continue;
+      context.fillStyle = ink;
+      context.fillRect(at, width - 5 * unit, unit, 5 * unit);
+      this.write(context, text(i * step), at, width - 12 * unit, ink, paper, unit);
+    }
+    for (let i = Math.ceil((y - half) / step); i * step < y + half; i++) {
+      const [, at] = this.toPixels([0, i * step]);
+      if (at < 24 * unit || at > width - 24 * unit) continue;
+      context.fillStyle = ink;
+      context.fillRect(0, at, 5 * unit, unit);
+      this.write(context, text(i * step), 20 * unit, at, ink, paper, unit);
+    }
+    this.write(context, "z\u2081", width - 12 * unit, width - 12 * unit, ink, paper, unit);
+    this.write(context, "z\u2082", 14 * unit, 12 * unit, ink, paper, unit);
+  }
+
+  write(context, text, x, y, ink, paper, unit) {
+    Object.assign(context, { strokeStyle: paper, lineWidth: 3 * unit, fillStyle: ink });
+    context.strokeText(text, x, y);
+    context.fillText(text, x, y);
+  }
+}
