@@ -69,6 +69,8 @@ def explore(model, images, labels, count=300):
     Raises InputError for another model, other images, and labels that do not fit them.
     """
     _check(model)
+    if not all(np.isfinite(weight.numpy()).all() for weight in model.parameters()):
+        raise InputError("model has weights that are not finite: train it again")
     images, labels = _first(images, labels, whole("count", count, 1, MOST))
     was_training = model.training
     model.eval()
@@ -79,8 +81,6 @@ def explore(model, images, labels, count=300):
         std = np.exp(0.5 * logvar)
     else:
         mean, std = model.encode(x).numpy(), None
-    if not np.isfinite(mean).all():
-        raise InputError("model gives codes that are not finite: train it again")
     view = _view(mean, 0 if std is None else std)
     about = {
         "conditional": model.conditional,
@@ -191,7 +191,7 @@ def pack(model, images, about):
 
 
 def _picture(model, codes, labels, view, count=14):
-    """The scatter of codes over the decoded map, for where no script runs, as the bytes of a PNG."""
+    """The codes over the decoded map, for where no script runs, as the bytes of a PNG."""
     x, y, half = view
     steps = half * ((np.arange(count) + 0.5) / count * 2 - 1)
     z = paddle.to_tensor(plots.plane(x + steps, y + steps))

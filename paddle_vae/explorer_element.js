@@ -47,7 +47,7 @@ class Explorer extends HTMLElement {
     this.buildButtons();
     this.listen();
     this.choose("A");
-    this.moved();
+    this.see(null);
   }
 
   // ---- the networks ----
@@ -68,7 +68,7 @@ class Explorer extends HTMLElement {
     for (const digit of digits.length > 1 ? digits : []) {
       const button = document.createElement("button");
       Object.assign(button, { textContent: digit, ariaPressed: "true", ariaLabel: `show ${digit}` });
-      button.style.color = COLOURS[digit];
+      button.dataset.digit = digit;
       button.addEventListener("click", () => this.toggle(button, digit));
       legend.append(button);
     }
@@ -194,6 +194,9 @@ class Explorer extends HTMLElement {
     const dark = 0.3 * r + 0.59 * g + 0.11 * b > 140;
     this.find(".app").classList.toggle("dark", dark);
     this.plane.setDark(dark);
+    for (const button of this.shadowRoot.querySelectorAll("[data-digit]")) {
+      button.style.color = this.plane.colours[button.dataset.digit];
+    }
     this.askFrame();
   }
 
@@ -290,7 +293,8 @@ class Explorer extends HTMLElement {
     this.state.cloud = image && this.encode(image);
     const { cloud } = this.state;
     const std = cloud && cloud.std ? `, std ${pair(cloud.std)}` : "";
-    this.find(".cloud").textContent = cloud ? `mean ${pair(cloud.mean)}${std}` : "";
+    const hint = "Its code appears on the plane" + (this.layers["encoder.conv_logvar"] ? ", with its cloud: one and two standard deviations." : ".");
+    this.find(".cloud").textContent = cloud ? `mean ${pair(cloud.mean)}${std}` : hint;
     if (cloud) this.state.points[this.state.active] = [...cloud.mean];
     this.moved();
   }

@@ -1,11 +1,18 @@
 // The plane: the decoded map, the codes over it, the border between two images, and what is drawn
 // above them all: axes, the walk, the cloud of a drawn digit, and the two points.
 
-const COLOURS = [
-  "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd",
-  "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf",
-]; // of the digits, as in the course's figures
-const SIDES = ["#0072b2", "#d55e00"]; // of the two images on both sides of a border
+// Of the digits: by day as in the course's figures, by night some of them lighter.
+const COLOURS = {
+  day: [
+    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd",
+    "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf",
+  ],
+  night: [
+    "#57a9e2", "#ff9e4a", "#4cc64c", "#ff6b6b", "#b893e0",
+    "#cf9788", "#f29ad6", "#b0b0b0", "#d4d53c", "#35d6e6",
+  ],
+};
+const SIDES = ["#0072b2", "#d55e00"]; // of the two images, one on each side of the border
 
 function smallCanvas(width, height) {
   return Object.assign(document.createElement("canvas"), { width, height });
@@ -61,6 +68,11 @@ class Plane {
     return [x - half + px * scale, y + half - py * scale];
   }
 
+  get colours() {
+    return this.dark ? COLOURS.night : COLOURS.day;
+  }
+
+  // The place in sight that is nearest to z.
   inside([x, y]) {
     const { half } = this.view;
     const limit = (value, middle) => Math.min(middle + half, Math.max(middle - half, value));
@@ -165,7 +177,7 @@ class Plane {
       const [x, y] = this.toPixels(code);
       if (few) this.drawImage(context, i, x, y, 2.6 * em);
       else {
-        context.fillStyle = COLOURS[this.labels[i]];
+        context.fillStyle = this.colours[this.labels[i]];
         context.strokeText(this.labels[i], x, y);
         context.fillText(this.labels[i], x, y);
       }
@@ -176,7 +188,7 @@ class Plane {
     const picture = smallCanvas(SIZE, SIZE);
     paintDigit(picture, this.images[i]);
     context.drawImage(picture, x - side / 2, y - side / 2, side, side);
-    context.strokeStyle = this.border ? SIDES[i] : COLOURS[this.labels[i]];
+    context.strokeStyle = this.border ? SIDES[i] : this.colours[this.labels[i]];
     context.strokeRect(x - side / 2, y - side / 2, side, side);
   }
 
