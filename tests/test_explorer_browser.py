@@ -436,10 +436,13 @@ def serving(app, folder):
 
 
 RUN_ALL = """const done = arguments[arguments.length - 1];
-  jupyterapp.commands.execute(arguments[0]).then(() => done("done"), (error) => done(`${error}`));"""
-RED = """return [...document.querySelectorAll(
-  '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]'
-  )].map((part) => part.textContent.trim()).filter((text) => text && !/\\d+%\\|/.test(text));"""
+  const failed = (error) => done(String(error));
+  jupyterapp.commands.execute(arguments[0]).then(() => done("done"), failed);"""
+RED = """const kinds = ["error", "stderr"].map((kind) => `application/vnd.jupyter.${kind}`);
+  return [...document.querySelectorAll("[data-mime-type]")]
+    .filter((part) => kinds.includes(part.dataset.mimeType))
+    .map((part) => part.textContent.trim())
+    .filter((text) => text && !/\\d+%\\|/.test(text));  // progress bars may be there"""
 
 
 @pytest.mark.parametrize(
@@ -447,7 +450,7 @@ RED = """return [...document.querySelectorAll(
     [("jupyterlab", "lab/tree/plane.ipynb"), ("notebook", "notebooks/plane.ipynb")],
 )
 def test_notebook(app, address, tmp_path):
-    """Run to its end; then the plane answers, after a reload and a restart of the kernel as well."""
+    """Run to its end: the plane answers, after a reload and without a kernel as well."""
     pytest.importorskip(app, reason=f"no {app} here: pip install -r requirements-browser.txt")
     notebook(tmp_path / "plane.ipynb")
     with serving(app, tmp_path) as server, browser.chromium(1366, 1000) as driver:
