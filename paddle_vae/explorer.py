@@ -19,7 +19,7 @@ import paddle
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from . import plots
+from . import palette, plots
 from .data import LABELS, scale
 from .errors import InputError, whole
 from .files import as_path, replacing
@@ -205,27 +205,7 @@ def _picture(model, codes, labels, view, count=14):
     ax.set(xlim=extent[:2], ylim=extent[2:])
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return _png(np.asarray(canvas.buffer_rgba())[..., :3])
-
-
-def _png(rgb, levels=6):
-    """A picture uint8 [H, W, 3] as the bytes of a PNG of at most levels^3 colours, for its size."""
-    step = 255 // (levels - 1)
-    colours, index = np.unique(
-        np.rint(rgb.reshape(-1, 3) / step).astype("u1"), axis=0, return_inverse=True
-    )
-    height, width = rgb.shape[:2]
-    rows = np.pad(index.astype("u1").reshape(height, width), ((0, 0), (1, 0)))  # 0: no filter
-    chunks = {
-        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0),  # 8 bits, a palette
-        b"PLTE": (colours * step).astype("u1").tobytes(),
-        b"IDAT": zlib.compress(rows.tobytes(), 9),
-        b"IEND": b"",
-    }
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks.items()
-    )
+    return palette.png(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
 def script():

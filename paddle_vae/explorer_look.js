@@ -32,7 +32,7 @@ canvas { display: block; }
 .grow { flex: 1; min-width: 0; }
 .push { margin-left: auto; }
 .numbers { font-variant-numeric: tabular-nums; }
-.z { font-size: 17px; font-weight: 600; }
+.z { font-size: 16px; font-weight: 600; white-space: nowrap; }
 button { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line);
   border-radius: 5px; min-width: 32px; min-height: 32px; padding: 3px 9px; cursor: pointer; }
 button:hover { background: var(--hover); }

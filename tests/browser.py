@@ -33,7 +33,7 @@ PROGRAM = _found("chromium", "chromium-browser", "google-chrome-stable", "google
 DRIVER = _found("chromedriver", "chromium.chromedriver")
 
 
-def _missing():
+def missing():
     """Say in a sentence what keeps a browser from being started, or return None."""
     if not (PROGRAM and DRIVER):
         return "no Chromium here: apt-get install chromium chromium-driver (Debian)"
@@ -42,7 +42,7 @@ def _missing():
     return None
 
 
-needs_chromium = pytest.mark.skipif(bool(_missing()), reason=_missing() or "")
+needs_chromium = pytest.mark.skipif(bool(missing()), reason=missing() or "")
 
 
 @contextlib.contextmanager

@@ -136,6 +136,7 @@ def answers_the_hand(driver):
     step = ask(driver, "return it.plane.view.half / 50")
     np.testing.assert_allclose(z(driver) - at, [12 * step, -12 * step], rtol=1e-6)
 
+    ask(driver, "it.pad.wipe()")
     pad = inside(driver, ".pad")
     changes(driver, ".seen", lambda: drag(driver, pad, (0, -50), (0, 100)))
     browser.wait(driver, lambda _: ask(driver, "return it.state.cloud"), 30, "the cloud")
@@ -435,9 +436,14 @@ def serving(app, folder):
         log.close()
 
 
+READY = """const panel = window.jupyterapp && jupyterapp.shell.currentWidget;
+  const kernel = panel && panel.sessionContext && panel.sessionContext.session?.kernel;
+  return kernel && kernel.status === "idle" && document.querySelectorAll(".jp-CodeCell").length;"""
 RUN_ALL = """const done = arguments[arguments.length - 1];
   const failed = (error) => done(String(error));
   jupyterapp.commands.execute(arguments[0]).then(() => done("done"), failed);"""
+RESTART = """const done = arguments[arguments.length - 1];
+  jupyterapp.shell.currentWidget.sessionContext.restartKernel().then(done, done);"""
 RED = """const kinds = ["error", "stderr"].map((kind) => `application/vnd.jupyter.${kind}`);
   return [...document.querySelectorAll("[data-mime-type]")]
     .filter((part) => kinds.includes(part.dataset.mimeType))
@@ -450,14 +456,13 @@ RED = """const kinds = ["error", "stderr"].map((kind) => `application/vnd.jupyte
     [("jupyterlab", "lab/tree/plane.ipynb"), ("notebook", "notebooks/plane.ipynb")],
 )
 def test_notebook(app, address, tmp_path):
-    """Run to its end: the plane answers, after a reload and without a kernel as well."""
+    """Run to its end: the plane answers, after a reload and a new kernel, too."""
     pytest.importorskip(app, reason=f"no {app} here: pip install -r requirements-browser.txt")
     notebook(tmp_path / "plane.ipynb")
     with serving(app, tmp_path) as server, browser.chromium(1366, 1000) as driver:
         driver.set_script_timeout(300)
         driver.get(f"{server}/{address}")
-        ready = "return window.jupyterapp && document.querySelectorAll('.jp-CodeCell').length === 4"
-        browser.wait(driver, lambda _: driver.execute_script(ready), 120, app)
+        browser.wait(driver, lambda _: driver.execute_script(READY), 200, app)
         trouble(driver)  # of the start, before anything is shown: not the explorer's
 
         assert driver.execute_async_script(RUN_ALL, "notebook:run-all-cells") == "done"
@@ -468,11 +473,11 @@ def test_notebook(app, address, tmp_path):
         driver.execute_async_script(RUN_ALL, "docmanager:save")
 
         driver.get(f"{server}/{address}")
-        alive(driver, 120)  # from what was saved: no cell has run
+        alive(driver, 120)  # from what was saved: no cell has run again
         answers_the_hand(driver)
 
-        driver.execute_async_script(RUN_ALL, "kernelmenu:shutdown")
-        answers_the_hand(driver)  # without a kernel, too
+        driver.execute_async_script(RESTART)
+        answers_the_hand(driver)
         assert not trouble(driver)
 
 
