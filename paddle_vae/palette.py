@@ -13,7 +13,7 @@ START = b"\x89PNG\r\n\x1a\n"
 
 
 def reduced(frames, levels=5, greys=32):
-    """Pictures uint8 [..., H, W, 3] in few colours -> palette uint8 [colours, 3], index [..., H, W].
+    """Pictures uint8 [..., H, W, 3] -> a palette of few colours uint8 [n, 3], and places in it.
 
     levels: of each of red, green and blue; greys: of pixels that have hardly any colour.
     """
@@ -28,7 +28,7 @@ def reduced(frames, levels=5, greys=32):
 
 
 def chunk(kind, data):
-    """A part of a PNG file: its length, kind, data and checksum (PNG specification, section 5.3)."""
+    """A part of a PNG file: length, kind, data, checksum (PNG specification, section 5.3)."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
