@@ -1,108 +1,164 @@
-"""HTML pages of the notebooks, which need no network.
+"""A notebook or a Markdown file as the body of a page: HTML that needs no script and no network."""
 
-Figures and styles are inside them, and formulas are MathML, which browsers display by themselves.
-"""
-
+import base64
 import html
 import re
-from pathlib import Path
+import struct
+from dataclasses import dataclass, field
 
-import nbconvert
-from latex2mathml.converter import convert as mathml
+from nbconvert.filters import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
+from pygments.lexers.python import PythonLexer
+from pygments.lexers.special import TextLexer
+from pygments.util import ClassNotFound
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-# Beside nbconvert itself, which need not be installed in the environment that runs this.
-TEMPLATES = [
-    str(folder / "share" / "jupyter" / "nbconvert" / "templates")
-    for folder in Path(nbconvert.__file__).resolve().parents[3:5]
-]
-FAILED = '<code class="tex">'  # before a formula that stays TeX
+from .formulas import FAILED, formula  # noqa: F401
+
+LINK = re.compile(r'(<(?:a|img|source)\b[^>]*?\s(?:href|src)=")([^"]*)(")')
+HEADING = re.compile(r'<h([1-6]) id="([^"]*)">(.*?)</h\1>', re.DOTALL)
+ANCHOR = re.compile(r'<a class="anchor".*?</a>')
 
 
-class MathMLRenderer(IPythonRenderer):
-    """Formulas as MathML: the other way, MathJax, would be fetched from the network."""
+@dataclass
+class Body:
+    """What stands in a page, and what else has to lie beside it."""
+
+    html: str = ""
+    pictures: dict = field(default_factory=dict)  # {name: PNG}
+
+
+class Renderer(IPythonRenderer):
+    """Markdown for our pages: formulas as MathML, headings to link to, tables that scroll."""
+
+    def __init__(self):
+        super().__init__(escape=False)
+        self.slugs = {}
 
     def inline_math(self, body):
         return formula(body, "inline")
 
     def block_math(self, body):
-        return formula(body, "block")
+        return f'<span class="wide">{formula(body, "block")}</span>'  # it stands in a <p>
 
     def latex_environment(self, name, body):
-        return formula(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
+        return self.block_math(rf"\begin{{{name}}}{body}\end{{{name}}}")
+
+    def heading(self, text, level, **_):
+        slug = slugify(plain(text))
+        count = self.slugs[slug] = self.slugs.get(slug, -1) + 1
+        slug += f"-{count}" if count else ""
+        link = f'<a class="anchor" href="#{slug}" aria-label="Link to this section">#</a>'
+        return f'<h{level} id="{slug}">{text}{link}</h{level}>\n'
+
+    def table(self, text):
+        return f'<div class="wide"><table>{text}</table></div>\n'
+
+    def block_code(self, code, info=None):
+        try:
+            return highlighted(code, get_lexer_by_name((info or "text").split()[0]))
+        except ClassNotFound:
+            return highlighted(code, TextLexer())
 
 
-def formula(tex, display):
-    tex = tex.strip().replace("{aligned}", "{align*}")  # the same, and the converter knows it
+def slugify(text):
+    """The anchor of a heading, as GitHub makes it: "Sum or mean?" -> "sum-or-mean"."""
+    return re.sub(r"[^\w -]", "", text).strip().lower().replace(" ", "-")
+
+
+def plain(source):
+    """HTML -> its text in one line; without scripts, styles, and the links beside headings."""
+    source = re.sub(r"<(script|style|template)\b.*?</\1>", " ", source, flags=re.DOTALL)
+    source = re.sub(r"</?(p|li|td|th|h\d|div|pre|br|mtext)\b[^>]*>", " ", ANCHOR.sub("", source))
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", source)).split())
+
+
+def markdown(source, renderer=None):
+    """Markdown with formulas -> HTML."""
+    return MarkdownWithMath(renderer=renderer or Renderer()).render(source)
+
+
+def file_body(source, name):
+    """A file's text -> HTML, with the colours of its kind and an anchor for each line."""
     try:
-        return mathml(tex, display=display)
-    except Exception:  # the converter has no error of its own; the reader gets the TeX
-        return f"{FAILED}{html.escape(tex)}</code>"
+        lexer = get_lexer_for_filename(name)
+    except ClassNotFound:
+        lexer = TextLexer()
+    lines = highlight(source, lexer, HtmlFormatter(nowrap=True)).rstrip("\n").split("\n")
+    numbered = "\n".join(f'<span id="L{n}">{line}</span>' for n, line in enumerate(lines, 1))
+    return f'<div class="code"><pre><code>{numbered}</code></pre></div>\n'
 
 
-def markdown(source, **options):
-    # Anchor links are left out because nbconvert, adding them, flattens the formulas of headings.
-    renderer = MathMLRenderer(escape=False, exclude_anchor_links=True, **options)
-    return MarkdownWithMath(renderer=renderer).render(source)
+def highlighted(source, lexer):
+    marked = highlight(source, lexer, HtmlFormatter(nowrap=True)).rstrip("\n")
+    return f'<div class="code"><pre><code>{marked}</code></pre></div>\n'
 
 
-def write_page(path, notebook):
-    exporter = nbconvert.HTMLExporter(
-        extra_template_basedirs=TEMPLATES,
-        extra_template_paths=TEMPLATES,
-        # The lab page without the scripts that it would load from the network. The style is
-        # for lines aligned at "=": browsers align the columns of a formula by CSS only.
-        raw_template="""{%- extends 'lab/index.html.j2' -%}
-            {%- block extra_css -%}<style>
-              mtd[columnalign="right"] { text-align: right; padding-right: 0; }
-              mtd[columnalign="left"] { text-align: left; padding-left: 0; }
-            </style>{%- endblock -%}
-            {%- block html_head_js -%}{%- endblock -%}
-            {%- block html_head_js_mathjax -%}{%- endblock -%}
-            {%- block html_head_js_mermaidjs -%}{%- endblock -%}""",
-        filters={
-            "markdown2html": lambda source: markdown(source, embed_images=True, path=str(NOTEBOOKS))
-        },
+def relink(source, target):
+    """HTML with each link and picture led to target(address)."""
+    return LINK.sub(lambda m: m[1] + html.escape(target(html.unescape(m[2]))) + m[3], source)
+
+
+def sections(source):
+    """HTML of a page -> [(level, slug, heading, text below it)]; what stands before is level 0."""
+    found, parts = [], HEADING.split(source)
+    if plain(parts[0]):
+        found.append((0, "", "", plain(parts[0])))
+    for level, slug, heading, below in zip(*(parts[i::4] for i in range(1, 5)), strict=True):
+        found.append((int(level), slug, plain(heading), plain(below)))
+    return found
+
+
+def notebook_body(notebook, name, target=str):
+    """A notebook -> Body. target: where links lead; pictures lie in figures/NAME-N.png."""
+    body, renderer, parts = Body(), Renderer(), []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            parts.append(relink(markdown(cell.source, renderer), target))
+        elif cell.cell_type == "code" and cell.source.strip():
+            parts.append(highlighted(cell.source, PythonLexer()))
+            parts += [shown(output, name, body) for output in cell.outputs]
+    body.html = "".join(parts)
+    return body
+
+
+def shown(output, name, body):
+    """One output of a cell -> HTML; a picture of it goes into body.pictures."""
+    if output.output_type == "stream":
+        return printed(output.text)
+    if output.output_type == "error":
+        return printed("\n".join(output.traceback))
+    data = output.data
+    if "text/html" in data:
+        return f'<div class="shown">{data["text/html"]}</div>\n'
+    if "image/svg+xml" in data:
+        return f'<div class="picture">{data["image/svg+xml"]}</div>\n'
+    if "image/png" in data:
+        path = f"figures/{name}-{len(body.pictures) + 1}.png"
+        body.pictures[path] = picture = base64.b64decode(data["image/png"])
+        alt = output.metadata.get("image/png", {}).get("alt", "")
+        return f'<div class="picture">{image(path, picture, alt)}</div>\n'
+    if "text/markdown" in data:
+        return f'<div class="shown">{markdown(data["text/markdown"])}</div>\n'
+    return printed(data.get("text/plain", ""))
+
+
+def image(path, picture, alt):
+    """<img> with its size, so that nothing moves when it arrives."""
+    width, height = struct.unpack(">II", picture[16:24])
+    return (
+        f'<img src="{html.escape(path)}" alt="{html.escape(alt)}" width="{width}" '
+        f'height="{height}" loading="lazy">'
     )
-    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title(notebook)}})
-    page = re.sub(r'(href="[\w./-]+)\.ipynb"', r'\1.html"', page)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
 
 
-def title(notebook):
-    found = re.search(r"^# (.+)$", notebook.cells[0].source, flags=re.MULTILINE)
-    return found[1].strip() if found else "untitled"
+def printed(text):
+    return f'<pre class="printed">{ansi2html(text.rstrip())}</pre>\n' if text.strip() else ""
 
 
-def first_paragraph(notebook):
-    blocks = re.split(r"\n\s*\n", notebook.cells[0].source)
-    return next((b for b in blocks if b.strip() and not b.lstrip().startswith("#")), "")
-
-
-def write_index(path, done):
-    rows = "\n".join(
-        f'<li><a href="{name}.html">{html.escape(title(notebook))}</a> '
-        f"<small>{seconds:.0f} s</small>{markdown(first_paragraph(notebook))}</li>"
-        for name, notebook, seconds in done
-    )
-    path.write_text(
-        f"""<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>The lesson</title>
-<style>
-body {{ font: 1.05rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 3rem auto; }}
-li {{ margin: 1.2rem 0; }} li p {{ margin: 0.2rem 0; }}
-small {{ color: #666; margin-left: 0.5em; }}
-</style>
-<h1>The lesson</h1>
-<ul style="list-style: none; padding: 0">
-{rows}
-</ul>
-</html>
-""",
-        encoding="utf-8",
-    )
+def title(source):
+    """The first heading of Markdown, as plain text."""
+    found = re.search(r"^# (.+)$", source, flags=re.MULTILINE)
+    return plain(markdown(found[1])) if found else "untitled"
