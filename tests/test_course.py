@@ -386,6 +386,7 @@ time.sleep(600)"""
 @posix
 def test_ctrl_c_shuts_the_kernels_down_at_once(tmp_path):
     shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    shutil.copy(ROOT / "README.md", tmp_path)
     folder = tmp_path / "notebooks"
     folder.mkdir()
     for name in ("01.ipynb", "02.ipynb"):

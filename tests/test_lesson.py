@@ -108,16 +108,6 @@ def test_formulas_convert(path):
             assert pages.FAILED not in page, f"cell {index}: a formula latex2mathml lacks"
 
 
-def test_pages_find_their_templates_beside_nbconvert(tmp_path, monkeypatch):
-    """Where .venv sees another environment's packages, that one has the templates."""
-    for name in ("ENV_JUPYTER_PATH", "SYSTEM_JUPYTER_PATH"):
-        monkeypatch.setattr(f"jupyter_core.paths.{name}", [])
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
-    cells = [nbformat.v4.new_markdown_cell("# One $x_1$")]
-    pages.write_page(tmp_path / "one.html", nbformat.v4.new_notebook(cells=cells))
-    assert "<title>One $x_1$</title>" in (tmp_path / "one.html").read_text(encoding="utf-8")
-
-
 def test_the_readmes_pictures_are_the_notebooks():
     found = {}
     for path in NOTEBOOKS:

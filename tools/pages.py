@@ -160,5 +160,5 @@ def printed(text):
 
 def title(source):
     """The first heading of Markdown, as plain text."""
-    found = re.search(r"^# (.+)$", source, flags=re.MULTILINE)
-    return plain(markdown(found[1])) if found else "untitled"
+    found = re.search(r"^# .+$", source, flags=re.MULTILINE)
+    return plain(markdown(found[0])) if found else "untitled"

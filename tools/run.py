@@ -1,7 +1,7 @@
 """Run the notebooks of the lesson, each in a fresh kernel, some side by side.
 
-    python -m tools.run             run all, write build/lesson/*.html
-    python -m tools.run 02 05       only these
+    python -m tools.run             run all, write the site build/lesson/
+    python -m tools.run 02 05       only these; the other pages as they are committed
     python -m tools.run --write 02  run, and save the outputs into the .ipynb
 
 Without --write the .ipynb files are only read. `course.py` calls this, with its share of the
@@ -28,10 +28,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from tqdm import tqdm
 
-from . import committed, pages
+from . import committed, site
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS, DOCS, PAGES = ROOT / "notebooks", ROOT / "docs", ROOT / "build" / "lesson"
+NOTEBOOKS, DOCS = ROOT / "notebooks", ROOT / "docs"
 
 
 def main(argv=None):
@@ -50,7 +50,8 @@ def main(argv=None):
         print(f"no notebook to run: {' '.join(args.names) or 'notebooks/ has none'}")
         return 2
 
-    done, began = [], time.perf_counter()
+    lesson = None if args.write else site.Site(site.PAGES)
+    took, began = {}, time.perf_counter()
     pool = ThreadPoolExecutor(args.workers)
     for path, running in [(path, pool.submit(timed_run, path)) for path in paths]:
         # Windows hears Ctrl-C between two waits only
@@ -66,15 +67,15 @@ def main(argv=None):
             for name, picture in committed.pictures(notebook).items():
                 (DOCS / name).write_bytes(picture)
         else:
-            target = PAGES / f"{path.stem}.html"
-            pages.write_page(target, notebook)
-        done.append((path.stem, notebook, seconds))
+            target = site.PAGES / f"{path.stem}.html"
+            lesson.add(path.stem, notebook)
+        took[path.stem] = seconds
         print(f"{path.stem:<28}{seconds:6.1f} s   {target.relative_to(ROOT)}", flush=True)
 
     print(f"{'together':<28}{time.perf_counter() - began:6.1f} s")
-    if not args.write and not args.names:
-        pages.write_index(PAGES / "index.html", done)
-        print(f"open {(PAGES / 'index.html').relative_to(ROOT)} in a browser")
+    if lesson:
+        lesson.finish(took)
+        print(f"open {(site.PAGES / 'index.html').relative_to(ROOT)} in a browser")
     return 0
 
 

@@ -8,8 +8,6 @@
 import html
 import json
 import re
-import shutil
-import sys
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -43,7 +41,7 @@ class Site:
         self.picture = re.search(r"^!\[.*?\]\(.*?\)$", readme, flags=re.MULTILINE)
         # In the order of the contents: {name: title}
         self.order = {path.stem: self.heading(path) for path in self.sources()}
-        self.found, self.wanted = {}, set()
+        self.found, self.wanted, self.put_there = {}, set(), set()
 
     def sources(self):
         return sorted(self.notebooks.glob("*.ipynb")) + sorted(self.notebooks.glob("*.md"))
@@ -57,14 +55,14 @@ class Site:
         """Write the page of a notebook and its pictures."""
         body = pages.notebook_body(notebook, name, lambda url: self.link(url, self.notebooks))
         for path, picture in body.pictures.items():
-            write_bytes(self.folder / path, picture)
+            self.put(path, picture)
         self.write(name, body.html)
 
     def write(self, name, body):
         self.found[name] = pages.sections(body)
         self.save(f"{name}.html", self.order[name], body, name)
 
-    def finish(self, seconds=()):
+    def finish(self, seconds=None):
         """Write the pages not yet written, the index, the search and the files that are linked.
 
         seconds: {name: how long its notebook ran}, for those that have just run.
@@ -79,21 +77,30 @@ class Site:
                 self.write(
                     path.stem, pages.relink(body, lambda url: self.link(url, self.notebooks))
                 )
-        self.save("index.html", self.title, self.index(dict(seconds)), None)
+        self.save("index.html", self.title, self.index(seconds or {}), None)
         done = set()
         while left := self.wanted - done:  # a file may link to others
             for path in sorted(left):
                 self.copy(path)
             done |= left
         for path in ASSETS.iterdir():
-            shutil.copyfile(path, self.folder / path.name)
+            self.put(path.name, path.read_bytes())
         entries = [
             [f"{name}.html{'#' * bool(slug)}{slug}", self.order[name], heading, below]
             for name in self.order
             for _, slug, heading, below in self.found[name]
         ]
         script = "window.courseIndex = " + json.dumps(entries, ensure_ascii=False) + ";\n"
-        write_text(self.folder / "search-index.js", script)
+        self.put("search-index.js", script.encode("utf-8"))
+        for path in self.folder.rglob("*"):
+            if path.is_file() and path not in self.put_there:
+                path.unlink()  # of a notebook or a figure that is no more
+
+    def put(self, path, content):
+        path = self.folder / path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        self.put_there.add(path)
 
     def index(self, seconds):
         """The first page: what the course is, and what each notebook is for."""
@@ -118,10 +125,9 @@ class Site:
     def copy(self, path):
         """Bring a file of the repository beside the pages: as a page where it is text."""
         name = path.relative_to(self.root).as_posix()
-        try:
-            source = text(path)
-        except UnicodeDecodeError:
-            write_bytes(self.folder / "files" / name, path.read_bytes())
+        source = readable(path)
+        if source is None:
+            self.put(f"files/{name}", path.read_bytes())
             return
         up = "../" * (name.count("/") + 1)
         if path.suffix == ".md":
@@ -144,8 +150,8 @@ class Site:
         if path.is_file() and path.is_relative_to(self.root):
             self.wanted.add(path)
             name = quote(path.relative_to(self.root).as_posix())
-            page = "" if path.suffix in (".png", ".gif", ".webp", ".svg", ".h5") else ".html"
-            return f"{up}files/{name}{page}{'#' + parts.fragment if parts.fragment else ''}"
+            end = "" if readable(path) is None else ".html"
+            return f"{up}files/{name}{end}{'#' + parts.fragment if parts.fragment else ''}"
         return url
 
     # ---- the frame ---------------------------------------------------------
@@ -153,9 +159,7 @@ class Site:
     def save(self, path, title, body, name, up=""):
         """Write one page: `body` in the frame that all pages share."""
         whole = title if name is None and not up else f"{title} · {self.title}"
-        write_text(
-            self.folder / path,
-            f"""<!DOCTYPE html>
+        page = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -186,13 +190,13 @@ autocomplete="off"><div class="results" aria-live="polite" hidden></div></search
 </div>
 </body>
 </html>
-""",
-        )
+"""
+        self.put(path, page.encode("utf-8"))
 
     def contents(self, here, up):
         """All pages, and the headings of this one."""
         mark = ' aria-current="page"'
-        first = f"<li><a href=\"{up}index.html\"{mark * (here is None and not up)}>Start</a></li>"
+        first = f'<li><a href="{up}index.html"{mark * (here is None and not up)}>Start</a></li>'
         rows = [first]
         for name, title in self.order.items():
             inner = ""
@@ -248,16 +252,16 @@ def text(path):
     return path.read_text(encoding="utf-8")
 
 
-def write_text(path, content):
-    write_bytes(path, content.encode("utf-8"))
-
-
-def write_bytes(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+def readable(path):
+    """The text of a file that is shown as a page; None for pictures and data."""
+    if path.suffix in (".svg", ".h5", ".ipynb") or path.stat().st_size > 500_000:
+        return None
+    try:
+        return text(path)
+    except UnicodeDecodeError:
+        return None
 
 
 if __name__ == "__main__":
     Site(PAGES).finish()
     print(f"open {(PAGES / 'index.html').relative_to(ROOT)} in a browser")
-    sys.exit(0)

@@ -87,7 +87,7 @@
 
   const box = document.querySelector(".find input");
   const results = document.querySelector(".results");
-  const fold = (text) => text.toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
+  const fold = (text) => text.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
   let sections = null;
   let loading = null;
 
@@ -137,8 +137,9 @@
     const line = make("span", "excerpt");
     const starts = words.map((word) => section.in.text.search(word)).filter((at) => at >= 0);
     const same = section.in.text.length === section.text.length; // folding moved no letter
-    const from = same && starts.length ? Math.max(0, Math.min(...starts) - 40) : 0;
-    const text = (from ? "… " : "") + section.text.slice(from, from + 140);
+    const near = same && starts.length ? Math.max(0, Math.min(...starts) - 40) : 0;
+    const from = near && section.text.indexOf(" ", near) + 1;
+    const text = section.text.slice(from, from + 140);
     const folded = fold(text);
     const marks = [];
     if (folded.length === text.length) {
@@ -146,6 +147,7 @@
         marks.push([hit.index, hit.index + hit[0].length]);
       }
     }
+    if (from) line.append("… ");
     let at = 0;
     for (const [begin, end] of marks.sort((a, b) => a[0] - b[0])) {
       if (begin < at) continue;
