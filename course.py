@@ -13,10 +13,13 @@ if sys.version_info < (3, 10):  # noqa: UP036, what stands above must parse on o
 
 import argparse
 import fnmatch
+import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -99,9 +102,42 @@ def notebooks(options):
 
 
 def lab(options):
-    """open JupyterLab on the notebooks; what follows goes to JupyterLab"""
+    """open JupyterLab on a copy of the notebooks; what follows goes to JupyterLab"""
+    rest = options.rest + more_options()
+    if getattr(os, "geteuid", lambda: 1)() == 0 and "--allow-root" not in rest:
+        raise Stop(
+            "JupyterLab does not start for root: start it as another user or, in a container of "
+            "your own, with --allow-root (make lab OPTIONS=--allow-root)"
+        )
     run = environment(ROOT, options.python)
-    return become([run, "-m", "jupyterlab", "notebooks", *options.rest], variables(ROOT, own=True))
+    copy = own_copy(ROOT)
+    first = min((copy / "notebooks").glob("*.ipynb"), default=copy / "notebooks")
+    command = [
+        run, "-m", "jupyterlab", f"--ServerApp.root_dir={copy}",
+        f"--LabApp.default_url=/lab/tree/notebooks/{first.name}",
+        # neither a question about news at the first start, nor a look for a newer version
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *rest,
+    ]  # fmt: skip
+    settings = variables(ROOT, own=True)
+    settings[COPY] = str(copy)
+    settings.setdefault("PADDLE_VAE_DATA", str(ROOT / "data"))
+    return become(command, settings)
+
+
+def kernel(options):
+    """register the course's kernel in your own Jupyter; what follows goes to ipykernel install"""
+    run = environment(ROOT, options.python)
+    rest = options.rest + more_options()
+    if not any(each.split("=")[0] in ("--user", "--prefix", "--sys-prefix") for each in rest):
+        rest.insert(0, "--user")
+    command = [run, "-m", "ipykernel", "install", "--name", "paddle-vae"]
+    command += ["--display-name", "Python (autoencoder course)", *rest]
+    status = call(command, variables(ROOT, own=True))
+    if not status:
+        print("In your Jupyter: Kernel, Change Kernel, Python (autoencoder course).")
+    return status
 
 
 def test(options):
@@ -183,9 +219,91 @@ def help_(options):
 COMMANDS = {
     command.__name__.rstrip("_"): command
     for command in (
-        lesson, lab, test, notebooks, format_, train, bench, data, compat, clean, distclean, help_
+        lesson, lab, kernel, test, notebooks, format_, train, bench, data, compat, clean, distclean,
+        help_,
     )
 }  # fmt: skip
+
+
+# ---- the reader's own copy -------------------------------------------------
+#
+# JupyterLab rewrites a notebook as soon as it is opened. In the clone that would
+# stand in the way of `test` and of the next `git pull`; so a copy is worked in,
+# with the package beside it, which the exercises change.
+
+COPY = "PADDLE_VAE_COPY"  # in the environment: the folder from which kernels import the package
+COPIED = ("notebooks", "paddle_vae", "README.md")
+
+
+def own_copy(root):
+    """The folder runs/lesson, made where there is none -> its path. Nothing of it is overwritten.
+
+    Where the course has changed since, it says so and asks; an older copy is kept under another
+    name. Raises Stop where the folder is something else.
+    """
+    folder = root / "runs" / "lesson"
+    marks = fingerprint(root)
+    if folder.exists():
+        if not (folder / "notebooks").is_dir():
+            raise Stop(f"{folder} is no copy of the course: rename it")
+        try:
+            old = json.loads((folder / ".copied").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            old = None
+        if old == marks or not asked_anew():
+            return folder
+        names = (folder.with_name(f"lesson-{number}") for number in itertools.count(1))
+        kept = next(name for name in names if not name.exists())
+        folder.rename(kept)
+        print(f"Your older copy is now {kept.relative_to(root)}.")
+
+    making = folder.with_name(".lesson.tmp")  # whole or not at all
+    remove(making)
+    making.mkdir(parents=True)
+    for name in filter(lambda name: (root / name).exists(), COPIED):
+        if (root / name).is_dir():
+            shutil.copytree(root / name, making / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        else:
+            shutil.copy(root / name, making)
+    (making / ".copied").write_text(json.dumps(marks), encoding="utf-8")
+    making.rename(folder)
+    print("The notebooks are copied to runs/lesson/; what you change there is yours.", flush=True)
+    return folder
+
+
+LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", ".*.tmp")
+
+
+def fingerprint(root):
+    """{file: digest} of what own_copy copies."""
+    files = [path for name in COPIED for path in [root / name, *(root / name).rglob("*")]]
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(files)
+        if path.is_file()
+        and not any(fnmatch.fnmatch(part, each) for part in path.parts for each in LEFT_OUT)
+    }
+
+
+def asked_anew():
+    """Whether the reader wants a new copy; where nobody can answer, no."""
+    print("The course has changed since runs/lesson/ was copied from it.")
+    if not sys.stdin.isatty():
+        print("To get the new one, rename that folder and start again.", flush=True)
+        return False
+    try:
+        answer = input("Go on with yours (Enter), or keep it beside a new copy (n)? ")
+    except EOFError:
+        return False
+    return answer.strip().lower() in ("n", "new")
+
+
+def more_options():
+    """The options that make hands over: make lab OPTIONS="--port 9000"."""
+    try:
+        return shlex.split(os.environ.get("OPTIONS", ""), posix=os.name != "nt")
+    except ValueError as error:
+        raise Stop(f"OPTIONS: {error}, in {os.environ['OPTIONS']!r}") from None
 
 
 # ---- running ---------------------------------------------------------------
@@ -384,13 +502,17 @@ def version(found):
 
 
 def link(root, found):
-    """Put root first on an environment's path, whatever folder it had been made for.
+    """Put root first on an environment's path, whatever folder it had been made for; before it
+    stands only the reader's own copy, where `lab` names one.
 
     An editable installation does the same, but needs build tools and a network. ascii() keeps
     the line whole whatever characters stand in the folder's name, and in every locale.
     """
     path = Path(found["packages"], "paddle_vae.pth")
-    line = f"import sys; sys.path.insert(0, {ascii(str(root))})\n"
+    line = (
+        f"import os, sys; sys.path.insert(0, {ascii(str(root))}); "
+        f"{COPY!r} in os.environ and sys.path.insert(0, os.environ[{COPY!r}])\n"
+    )
     if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != line:
         path.write_text(line, encoding="ascii")
 

@@ -377,6 +377,111 @@ def test_a_row_counts_tests_and_cells(tmp_path):
     assert course.tally(tmp_path / "none.xml") == ["not run", "not run"]
 
 
+@pytest.fixture
+def lesson(clone):
+    """A clone with a notebook and what must not be copied."""
+    for name in ("notebooks/01_a.ipynb", "notebooks/02_b.ipynb", "paddle_vae/models.py",
+                 "paddle_vae/__pycache__/x.pyc"):  # fmt: skip
+        (clone / name).parent.mkdir(exist_ok=True)
+        (clone / name).write_text(name)
+    return clone
+
+
+def test_lab_works_in_a_copy(lesson, capsys):
+    copy = course.own_copy(lesson)
+    assert copy == lesson / "runs" / "lesson" and "runs/lesson/" in capsys.readouterr().out
+    assert (copy / "notebooks" / "02_b.ipynb").read_text() == "notebooks/02_b.ipynb"
+    assert (copy / "paddle_vae" / "models.py").exists()
+    assert not (copy / "paddle_vae" / "__pycache__").exists()
+    (copy / "notebooks" / "02_b.ipynb").write_text("the reader's")
+    (copy / "paddle_vae" / "__init__.py").write_text("the reader's")
+    assert course.own_copy(lesson) == copy and not capsys.readouterr().out  # as it was left
+    assert (copy / "notebooks" / "02_b.ipynb").read_text() == "the reader's"
+
+
+@pytest.mark.parametrize("answer, anew", [("", False), ("n", True), (EOFError, False)])
+def test_a_newer_course_asks_and_overwrites_nothing(lesson, monkeypatch, capsys, answer, anew):
+    def told(question):
+        if answer is EOFError:
+            raise EOFError
+        return answer
+
+    copy = course.own_copy(lesson)
+    (copy / "notebooks" / "01_a.ipynb").write_text("the reader's")
+    (lesson / "notebooks" / "01_a.ipynb").write_text("newer")
+    monkeypatch.setattr("builtins.input", told)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert course.own_copy(lesson) == copy
+    assert "changed" in capsys.readouterr().out
+    kept = lesson / "runs" / ("lesson-1" if anew else "lesson")
+    assert (kept / "notebooks" / "01_a.ipynb").read_text() == "the reader's"
+    if anew:
+        assert (copy / "notebooks" / "01_a.ipynb").read_text() == "newer"
+
+
+def test_where_nobody_can_answer_the_copy_stays(lesson, monkeypatch, capsys):
+    copy = course.own_copy(lesson)
+    (lesson / "notebooks" / "03_c.ipynb").write_text("new")
+    monkeypatch.setattr("builtins.input", pytest.fail)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    assert course.own_copy(lesson) == copy
+    assert "rename" in capsys.readouterr().out
+    assert not (copy / "notebooks" / "03_c.ipynb").exists()
+
+
+def test_a_folder_of_that_name_that_is_no_copy_is_refused(lesson):
+    (lesson / "runs" / "lesson").mkdir(parents=True)
+    stopped(lambda: course.own_copy(lesson), "no copy", "rename")
+
+
+def test_kernels_of_lab_import_the_copy(lesson, monkeypatch):
+    environment(lesson)
+    run = course.environment(lesson, sys.executable)
+    copy = course.own_copy(lesson)
+    assert imports(run) == lesson
+    monkeypatch.setenv(course.COPY, str(copy))
+    assert imports(run) == copy
+
+
+def started(command, monkeypatch, user=1000):
+    """What a command of course.py would start -> the program's arguments, its environment."""
+    seen = []
+    monkeypatch.setattr(course, "environment", lambda *_: "python")
+    monkeypatch.setattr(os, "geteuid", lambda: user, raising=False)
+    for name in ("become", "call"):
+        monkeypatch.setattr(course, name, lambda *arguments: seen.extend(arguments) or 0)
+    status = course.main(command)
+    return status, *seen
+
+
+def test_lab_opens_on_the_first_notebook_and_passes_options_on(lesson, monkeypatch):
+    monkeypatch.setattr(course, "ROOT", lesson)
+    monkeypatch.delenv("PADDLE_VAE_DATA", raising=False)
+    monkeypatch.setenv("OPTIONS", "--no-browser --IdentityProvider.token='a b'")
+    status, command, settings = started(["lab", "--port", "9000"], monkeypatch)
+    assert status == 0
+    assert command[-4:-1] == ["--port", "9000", "--no-browser"] and "a b" in command[-1]
+    assert any(each.endswith("/lab/tree/notebooks/01_a.ipynb") for each in command)
+    assert settings[course.COPY] == str(lesson / "runs" / "lesson")
+    assert settings["PADDLE_VAE_DATA"] == str(lesson / "data")
+
+
+def test_root_is_told_how_to_start_lab(lesson, monkeypatch, capsys):
+    monkeypatch.setattr(course, "ROOT", lesson)
+    monkeypatch.delenv("OPTIONS", raising=False)
+    assert started(["lab"], monkeypatch, user=0) == (2,)
+    assert "--allow-root" in capsys.readouterr().err
+    assert "--allow-root" in started(["lab", "--allow-root"], monkeypatch, user=0)[1]
+
+
+@pytest.mark.parametrize("given, user", [([], True), (["--prefix=/x"], False)])
+def test_kernel_is_registered_for_this_user_or_where_asked(monkeypatch, given, user):
+    monkeypatch.delenv("OPTIONS", raising=False)
+    status, command, _ = started(["kernel", *given], monkeypatch)
+    assert status == 0 and command[:4] == ["python", "-m", "ipykernel", "install"]
+    assert ("--user" in command) is user and command[len(command) - len(given) :] == given
+
+
 SLEEP = """import os, subprocess, time
 child = subprocess.Popen(["sleep", "600"])
 open(f"{os.getpid()}.pid", "w").write(str(child.pid))
