@@ -115,13 +115,13 @@ def lab(options):
     command = [
         run, "-m", "jupyterlab", f"--ServerApp.root_dir={copy}",
         f"--LabApp.default_url=/lab/tree/notebooks/{first.name}",
-        # neither a question about news at the first start, nor a look for a newer version
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *rest,
     ]  # fmt: skip
     settings = variables(ROOT, own=True)
     settings[COPY] = str(copy)
+    # labconfig/ there: no question about news at the first start, no look for a newer version
+    paths = [str(ROOT / "tools" / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    settings["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     settings.setdefault("PADDLE_VAE_DATA", str(ROOT / "data"))
     return become(command, settings)
 

@@ -456,7 +456,8 @@ def started(command, monkeypatch, user=1000):
 
 def test_lab_opens_on_the_first_notebook_and_passes_options_on(lesson, monkeypatch):
     monkeypatch.setattr(course, "ROOT", lesson)
-    monkeypatch.delenv("PADDLE_VAE_DATA", raising=False)
+    for name in ("PADDLE_VAE_DATA", "JUPYTER_CONFIG_PATH"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OPTIONS", "--no-browser --IdentityProvider.token='a b'")
     status, command, settings = started(["lab", "--port", "9000"], monkeypatch)
     assert status == 0
@@ -464,6 +465,9 @@ def test_lab_opens_on_the_first_notebook_and_passes_options_on(lesson, monkeypat
     assert any(each.endswith("/lab/tree/notebooks/01_a.ipynb") for each in command)
     assert settings[course.COPY] == str(lesson / "runs" / "lesson")
     assert settings["PADDLE_VAE_DATA"] == str(lesson / "data")
+    quiet = Path(settings["JUPYTER_CONFIG_PATH"]).relative_to(lesson) / "labconfig"
+    quiet = ROOT / quiet / "default_setting_overrides.json"
+    assert '"fetchNews": "false"' in quiet.read_text(encoding="utf-8")
 
 
 def test_root_is_told_how_to_start_lab(lesson, monkeypatch, capsys):
