@@ -150,7 +150,7 @@ def test_outputs_of_all_kinds(tmp_path):
     assert picture in page
     assert (tmp_path / "out/figures/01_one-1.png").read_bytes() == base64.b64decode(DOT)
     index = (tmp_path / "out/index.html").read_text(encoding="utf-8")
-    assert "Ten minutes. Ran here in 12 s." in index and "Or not" not in index
+    assert "Ten minutes. The code ran here in 12 s." in index and "Or not" not in index
     assert "alert" not in (tmp_path / "out/search-index.js").read_text(encoding="utf-8")
 
 
@@ -270,6 +270,8 @@ def test_every_page_is_whole_on_phone_and_laptop(lesson, driver):
         )
         assert widest < 46, f"{path.name}: lines of {widest} em"
         assert not driver.execute_async_script(BROKEN), f"{path.name}: pictures do not arrive"
+        dead = driver.execute_script("return document.querySelectorAll(':not(:defined)').length")
+        assert not dead, f"{path.name}: an element whose script has not come to life"
         quiet(driver)
 
 
@@ -340,7 +342,7 @@ const behind = (e) => { for (; e; e = e.parentElement) {
 let least = [99, ""];
 for (const e of document.querySelectorAll("body *:not(script)")) {
   if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
-  if (e.closest(".anchor, .skip")) continue;
+  if (e.closest(".anchor, .skip") || !e.getClientRects().length) continue;
   const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
   const ratio = (a + 0.05) / (b + 0.05);
   if (ratio < least[0]) least = [ratio, e.outerHTML.slice(0, 80)];

@@ -112,13 +112,12 @@ class Site:
             source = first_cell(path) if path.suffix == ".ipynb" else text(path)
             question = pages.markdown(next((p for p in blocks(source) if p[0] != "#"), ""))
             question = pages.relink(question, lambda url: self.link(url, self.notebooks))
-            times = [reading_time(source)]
-            times += [f"Ran here in {seconds[name]:.0f} s."] if name in seconds else []
-            times = html.escape(" ".join(filter(None, times)))
-            rows.append(
-                f'<li><h2><a href="{name}.html">{heading}</a></h2>{question}'
-                f'<p class="times">{times}</p></li>'
-            )
+            times = [f"How long it takes: {how}"] if (how := reading_time(source)) else []
+            if name in seconds:
+                times.append(f"The code ran here in {seconds[name]:.0f} s.")
+            times = f'<p class="times">{html.escape(" ".join(times))}</p>' if times else ""
+            link = f'<h2><a href="{name}.html">{heading}</a></h2>'
+            rows.append(f"<li>{link}{question}{times}</li>")
         heading = f"<h1>{html.escape(self.title)}</h1>"
         return f'{heading}<div class="lead">{lead}</div><ol class="cards">{"".join(rows)}</ol>'
 
