@@ -1,0 +1,268 @@
+"""How an exercise is stated, checked, hinted at and solved.
+
+The solution is the source: from a Write's reference function come the stub in the notebook, the
+values that an answer must give, and the text of `solution()`. Its wrong answers are functions, too.
+An answer that behaves as one of them gets that one's message, which says what was mistaken for
+what. An answer is judged by what it does (values, shapes, gradients), never by its text.
+"""
+
+import ast
+import inspect
+import textwrap
+
+import numpy as np
+import paddle
+
+from . import progress
+
+UNTRIED = "not tried yet. Replace the ... by your answer, and run the cell again."
+NO_GRADIENT = (
+    "the values are right, but the gradient is not: compute with Paddle's functions from the "
+    "arguments to the result, without numpy(), item() or detach(), or training cannot use it."
+)
+RANDOM = "it gives another result each time: draw nothing, and use only what it is given."
+IN_PLACE = "it changes its arguments: make new tensors, and leave those that it is given."
+
+
+class Exercise:
+    """What all kinds share; `notebook` and `name` are set by exercises.load."""
+
+    notebook = name = None
+
+    def __init__(self, kind, purpose, minutes, statement, hints, reason):
+        self.kind, self.purpose, self.minutes = kind, purpose, minutes
+        self.statement, self.reason = textwrap.dedent(statement).strip(), reason
+        self.hints, self._shown = list(hints), 0
+
+    def markdown(self):
+        """The statement, as the cell above the stub."""
+        head = f"### Exercise: {self.name.replace('_', ' ')}"
+        foot = f"*{self.kind.capitalize()}, about {self.minutes} minutes. {self.purpose}*"
+        return f"{head}\n\n{self.statement}\n\n{foot}"
+
+    def check(self, answer=...):
+        """Print whether the answer is right, and what is wrong with it; never raises."""
+        try:
+            verdict = UNTRIED if answer is ... else self.judge(answer)
+        except Exception as error:  # a learner's object may fail in every way
+            verdict = f"the answer cannot be judged ({type(error).__name__}: {error})."
+        if verdict is None:
+            progress.add(f"{self.notebook}.{self.name}")
+            verdict = f"right. {self.reason}"
+        print(f"{self.name}: {verdict}")
+
+    def hint(self):
+        """Print the next hint."""
+        if self._shown == len(self.hints):
+            print(f"{self.name}: there are no more hints; {self.name}.solution() shows one way.")
+            return
+        self._shown += 1
+        print(
+            f"{self.name}, hint {self._shown} of {len(self.hints)}: {self.hints[self._shown - 1]}"
+        )
+
+
+class Choose(Exercise):
+    """One of several answers: a prediction, a diagnosis, the reading of a figure.
+
+    kind: "predict", "diagnose" or "explain". choices: {"a": text, ...}. right: the letter of the
+    right one. replies: {letter: what to say to who chose it}, for each wrong one.
+    """
+
+    def __init__(
+        self, kind, *, purpose, minutes, statement, choices, right, replies, reason, hints=()
+    ):
+        listed = "\n".join(f"- **{letter}**: {text}" for letter, text in choices.items())
+        statement = f"{textwrap.dedent(statement).strip()}\n\n{listed}"
+        super().__init__(kind, purpose, minutes, statement, hints, reason)
+        self.choices, self.right, self.replies = choices, right, replies
+
+    def stub(self):
+        """The code cell in which a learner answers."""
+        letters = ", ".join(f'"{letter}"' for letter in self.choices)
+        return f"{self.name} = ...  # one of {letters}\nex.{self.name}.check({self.name})"
+
+    def solved(self):
+        """The code cell of who has solved it."""
+        return f'{self.name} = "{self.right}"\nex.{self.name}.check({self.name})'
+
+    def judge(self, answer):
+        letter = str(answer).strip().strip(".)").lower()
+        if letter not in self.choices:
+            return f"{letter[:20]!r} is none of {', '.join(self.choices)}."
+        return None if letter == self.right else f"not {letter}. {self.replies[letter]}"
+
+    def solution(self):
+        """Print the right answer with its reason."""
+        print(f"{self.name}: {self.right}, {self.choices[self.right]}. {self.reason}")
+
+
+class Wrong:
+    """A typical wrong answer and what is said to who gives it."""
+
+    def __init__(self, function, message):
+        self.function, self.message = function, message
+
+
+class Write(Exercise):
+    """A function to write.
+
+    solution: the reference, whose docstring is the stub's. cases: a function that returns pairs of
+    words ("at N(0, 1)") and arguments. wrong: {name: Wrong}. gradients: names of the arguments
+    through which a gradient must come. reason: said to who is right.
+    """
+
+    def __init__(
+        self,
+        solution,
+        *,
+        purpose,
+        minutes,
+        statement,
+        cases,
+        hints,
+        wrong,
+        reason,
+        gradients=(),
+        tolerance=1e-4,
+    ):
+        super().__init__("write", purpose, minutes, statement, hints, reason)
+        self.reference, self.cases, self.wrong = solution, cases, wrong
+        self.gradients, self.tolerance = tuple(gradients), tolerance
+
+    def source(self):
+        """The reference solution as a learner would have written it, named my_..."""
+        text = textwrap.dedent(inspect.getsource(self.reference))
+        return text.replace(f"def {self.reference.__name__}(", f"def my_{self.name}(", 1).strip()
+
+    def stub(self):
+        """The code cell in which a learner answers: the reference without its body."""
+        function = ast.parse(self.source()).body[0]
+        head = ast.unparse(ast.Module([function], [])).split(":\n", 1)[0]
+        text = textwrap.indent(f'"""{inspect.getdoc(self.reference)}"""', "    ")
+        check = f"ex.{self.name}.check(my_{self.name})"
+        return f"{head}:\n{text}\n    return ...  # your code\n\n\n{check}"
+
+    def solved(self):
+        """The code cell of who has solved it."""
+        return f"{self.source()}\n\n\nex.{self.name}.check(my_{self.name})"
+
+    def solution(self):
+        """Print the reference solution with its reason."""
+        print(f"{self.source()}\n\n{self.reason}")
+
+    def judge(self, answer):
+        if not callable(answer):
+            return f"this is a {type(answer).__name__}: give the function, my_{self.name}, itself."
+        expected, given = [], []
+        for words, arguments in self.cases():
+            expected.append(_values(self.reference(*_copies(arguments))))
+            mine = _copies(arguments)
+            try:
+                result = answer(*mine)
+                again = answer(*_copies(arguments))
+            except (Exception, SystemExit) as error:
+                reason = f"{type(error).__name__}: {error}".split("\n")[0][:200]
+                return f"it stops {words} with {reason}"
+            if result is ...:
+                return UNTRIED
+            if result is None:
+                return f"it returns nothing {words}: does its last line begin with return?"
+            given.append(_values(result))
+            if given[-1] is None:
+                return f"it returns a {type(result).__name__} {words}: give a tensor."
+            if not _same(_values(again), given[-1], 0):
+                return RANDOM
+            if any(
+                not _same(_values(a), _values(b), 0) for a, b in zip(mine, arguments, strict=True)
+            ):
+                return IN_PLACE
+        if all(map(self._close, given, expected)):
+            return None if self._gradients_agree(answer) else NO_GRADIENT
+        difference = self._difference(given, expected)
+        for mistake in self.wrong.values():
+            if all(map(self._close, given, self._outputs(mistake.function))):
+                return f"{difference} {mistake.message}"
+        return difference
+
+    def _outputs(self, function):
+        return [_values(function(*_copies(arguments))) for _, arguments in self.cases()]
+
+    def _close(self, given, expected):
+        return _same(given, expected, self.tolerance)
+
+    def _difference(self, given, expected):
+        """Where an answer differs from the solution, in a sentence."""
+        words = [words for words, _ in self.cases()]
+        right = [w for w, g, e in zip(words, given, expected, strict=True) if self._close(g, e)]
+        at, mine, asked = next(
+            (w, g, e)
+            for w, g, e in zip(words, given, expected, strict=True)
+            if not self._close(g, e)
+        )
+        begin = f"it is right {right[0]}, and " if right else "it is "
+        if len(mine) != len(asked):
+            return f"it gives {len(mine)} tensors {at}, and {len(asked)} are asked."
+        for one, other in zip(mine, asked, strict=True):
+            if one.shape != other.shape:
+                return (
+                    f"it gives the shape {list(one.shape)} {at}, and {list(other.shape)} is asked."
+                )
+            if not np.isfinite(one).all() and np.isfinite(other).all():
+                return f"{begin}not finite {at}."
+            gap = one.astype("float64") - other
+            if not _same((one,), (other,), self.tolerance):
+                place = np.unravel_index(np.nanargmax(np.abs(gap)), gap.shape)
+                size, value = gap[place], other[place]
+                return (
+                    f"{begin}{abs(size):.3g} too {'large' if size > 0 else 'small'} {at}, where "
+                    f"{value:.3g} is right."
+                )
+        return "it is wrong."
+
+    def _gradients_agree(self, answer):
+        names = list(inspect.signature(self.reference).parameters)
+        for _, arguments in self.cases() if self.gradients else ():
+            found = []
+            for function in (self.reference, answer):
+                mine = _copies(arguments)
+                wanted = [mine[names.index(name)] for name in self.gradients]
+                for tensor in wanted:
+                    tensor.stop_gradient = False
+                with paddle.enable_grad():
+                    result = function(*mine)
+                    result = result if isinstance(result, tuple | list) else [result]
+                    if not all(isinstance(each, paddle.Tensor) for each in result):
+                        return False
+                    total = sum((each * each).sum() + each.sum() for each in result)
+                    if total.stop_gradient:
+                        return False
+                    found.append(paddle.grad(total, wanted, allow_unused=True))
+            for mine, asked in zip(found[1], found[0], strict=True):
+                if mine is None or not self._close(_values(mine), _values(asked)):
+                    return False
+        return True
+
+
+def _copies(arguments):
+    return [a.clone().detach() if isinstance(a, paddle.Tensor) else a for a in arguments]
+
+
+def _values(result):
+    """A result as a tuple of arrays; None for what is no number."""
+    results = result if isinstance(result, tuple | list) else (result,)
+    try:
+        arrays = tuple(np.asarray(each) for each in results)
+    except Exception:
+        return None
+    return arrays if all(array.dtype.kind in "biuf" for array in arrays) else None
+
+
+def _same(given, expected, tolerance):
+    if given is None or expected is None or len(given) != len(expected):
+        return given is expected
+    return all(
+        one.shape == other.shape
+        and np.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True)
+        for one, other in zip(given, expected, strict=True)
+    )
