@@ -8,6 +8,7 @@ from exercises import mechanism, progress
 from tools import exercises as tool
 
 import nbformat
+import numpy as np
 import paddle
 import pytest
 
@@ -65,8 +66,8 @@ def test_every_choice_gets_its_own_reply(name, key, capsys):
 
 @pytest.mark.parametrize("name,key", WRITE)
 def test_solutions_run_as_they_are_shown(name, key, capsys):
-    """The text that a learner sees, in a namespace that has Paddle only, is right."""
-    exercise, space = get(name, key), {"paddle": paddle}
+    """The text that a learner sees, beside the imports of a notebook, is right."""
+    exercise, space = get(name, key), {"np": np, "paddle": paddle}
     exec(exercise.source(), space)
     assert "right." in said(capsys, lambda: exercise.check(space[f"my_{key}"]))
     assert exercise.source() in said(capsys, exercise.solution)

@@ -64,7 +64,9 @@ def write_stubs(notebook, found):
 
 def solutions(name):
     """A notebook of an exercise file's statements, solutions and reasons, not run yet."""
-    number = int(name[:2])
+    number, found = int(name[:2]), list(exercises.load(name))
+    solved = [exercise.solved() for exercise in found]
+    imports = "import numpy as np\n" if any("np." in text for text in solved) else ""
     cells = [
         nbformat.v4.new_markdown_cell(
             f"# Solutions to notebook {number}\n\nEach exercise of "
@@ -72,12 +74,12 @@ def solutions(name):
             "Try them there first."
         ),
         nbformat.v4.new_code_cell(
-            f'import exercises\n\nimport paddle\n\nex = exercises.load("{name}")'
+            f'import exercises\n\n{imports}import paddle\n\nex = exercises.load("{name}")'
         ),
     ]
-    for exercise in exercises.load(name):
+    for exercise, text in zip(found, solved, strict=True):
         cells.append(nbformat.v4.new_markdown_cell(exercise.markdown()))
-        cells.append(nbformat.v4.new_code_cell(exercise.solved()))
+        cells.append(nbformat.v4.new_code_cell(text))
         cells.append(nbformat.v4.new_markdown_cell(exercise.reason))
     for index, cell in enumerate(cells):
         cell.id = f"solution-{index}"  # the same in every run

@@ -1,0 +1,121 @@
+"""Exercises of notebook 01: the loss, the control, the hole in the plane."""
+
+from exercises import Choose, Write, Wrong
+
+import paddle
+
+
+def squared_error(image, target):
+    """Squared error summed over the pixels of each image: [N, 1, H, W] twice -> [N]."""
+    return ((image - target) ** 2).flatten(1).sum(1)
+
+
+def _pictures():
+    paddle.seed(0)
+    one, other = paddle.randn([3, 1, 4, 4]), paddle.randn([3, 1, 4, 4])
+    return [
+        ("where the images are equal", (one, one.clone())),
+        ("where all pixels differ by 1", (one, one + 1)),
+        ("where all pixels differ by -2", (one, one - 2)),
+        ("with random images", (one, other)),
+        ("with a batch of one", (one[:1], other[:1])),
+    ]
+
+
+squared_error = Write(
+    squared_error,
+    purpose="Settle once what is summed and what is not.",
+    minutes=5,
+    statement="""
+    Write the loss of this notebook for a batch: the squared error, summed over the pixels, one
+    number for each image.
+    """,
+    cases=_pictures,
+    gradients=("image",),
+    hints=(
+        "What must come out where every one of 16 pixels differs by 1?",
+        "`flatten(1)` makes one row of each image; `sum(1)` adds up along the rows.",
+    ),
+    wrong={
+        "mean over pixels": Wrong(
+            lambda image, target: ((image - target) ** 2).flatten(1).mean(1),
+            "Yours is the mean over the pixels. Here it is their sum, which is larger by as many "
+            "times as there are pixels.",
+        ),
+        "sum over everything": Wrong(
+            lambda image, target: ((image - target) ** 2).sum(),
+            "You have added up the images as well: keep the first axis.",
+        ),
+        "average over the batch": Wrong(
+            lambda image, target: ((image - target) ** 2).flatten(1).sum(1).mean(),
+            "The average over the batch comes later: here, one number for each image is asked.",
+        ),
+        "absolute": Wrong(
+            lambda image, target: (image - target).abs().flatten(1).sum(1),
+            "You have added up the sizes of the differences: square them first.",
+        ),
+        "square of the sum": Wrong(
+            lambda image, target: (image - target).flatten(1).sum(1) ** 2,
+            "You square after you add: then a pixel that is too bright makes up for one that is "
+            "too dark. Square each difference first.",
+        ),
+        "root": Wrong(
+            lambda image, target: ((image - target) ** 2).flatten(1).sum(1).sqrt(),
+            "Yours is the distance: leave out the root.",
+        ),
+        "half": Wrong(
+            lambda image, target: 0.5 * ((image - target) ** 2).flatten(1).sum(1),
+            "Yours is half of it: this course has no 1/2 in front of the squared error.",
+        ),
+    },
+    reason="16 pixels that differ by 1 cost 16. Notebook 2 shows why it must be a sum.",
+)
+
+blind = Choose(
+    "predict",
+    purpose="Know what a model scores that does not look, before you praise one that does.",
+    minutes=3,
+    statement="""
+    A model answers every image with one and the same picture. Which picture gives the lowest
+    squared error, on average over the training images?
+    """,
+    choices={
+        "a": "all black, since most pixels are black",
+        "b": "the average of all training images",
+        "c": "the training image that is nearest to all others",
+        "d": "grey everywhere",
+    },
+    right="b",
+    replies={
+        "a": "Black is right for most pixels, and very wrong for the others. The square punishes that.",
+        "c": "It is sharp, but its strokes stand where few other images have theirs.",
+        "d": "That is wrong for nearly every pixel. Think of one pixel: which number has the smallest "
+        "mean squared distance to many numbers?",
+    },
+    hints=(
+        "Look at a single pixel. Which number has the smallest mean squared distance to given ones?",
+    ),
+    reason="For each pixel, the mean of the values is the number with the smallest mean squared "
+    "distance to them.",
+)
+
+holes = Choose(
+    "explain",
+    purpose="Say what the training asked for, and what it did not.",
+    minutes=3,
+    statement="""
+    The decoder draws smudges at many points of the plane. Which part of the training is responsible
+    for what is drawn there?
+    """,
+    choices={
+        "a": "the squared error, which is too large there",
+        "b": "none: no image was sent there, so nothing in the loss depends on it",
+        "c": "the number of epochs, which was too small",
+    },
+    right="b",
+    replies={
+        "a": "The squared error is measured at the codes of images only. There are none here.",
+        "c": "More epochs lower the loss at the codes of images. What would they change elsewhere?",
+    },
+    reason="The loss sees the decoder at the codes of the training images only. Notebook 2 changes that.",
+)

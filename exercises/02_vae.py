@@ -1,0 +1,195 @@
+"""Exercises of notebook 02: noise, price, loss."""
+
+from exercises import Choose, Write, Wrong
+
+import paddle
+
+
+def reparameterize(mean, logvar, noise):
+    """z = mean + std * noise, with std from the log of the variance: all [N, L]."""
+    return mean + paddle.exp(0.5 * logvar) * noise
+
+
+def _clouds():
+    mean = paddle.to_tensor([[1.0, -0.5], [0.0, 2.0], [-3.0, 0.25]])
+    noise = paddle.to_tensor([[0.3, -1.2], [1.7, 0.4], [-0.6, 2.2]])
+    wide, narrow = paddle.full_like(mean, 1.5), paddle.full_like(mean, -4.0)
+    return [
+        ("at log variance 0", (mean, paddle.zeros_like(mean), noise)),
+        ("without noise", (mean, narrow, paddle.zeros_like(mean))),
+        ("at log variance -4", (mean, narrow, noise)),
+        ("at log variance 1.5", (mean, wide, noise)),
+        ("with a batch of one", (mean[:1], narrow[:1], noise[:1])),
+    ]
+
+
+reparameterize = Write(
+    reparameterize,
+    purpose="Put the randomness where a gradient can pass it by.",
+    minutes=5,
+    statement="""
+    Write the step from the encoder's two answers to a random code. The noise is drawn for you and
+    given as an argument, so that your function is an ordinary one.
+    """,
+    cases=_clouds,
+    gradients=("mean", "logvar"),
+    hints=(
+        "A variance is a standard deviation squared. What is the logarithm of a square?",
+        "log std = 0.5 * logvar, so std = exp(0.5 * logvar).",
+    ),
+    wrong={
+        "no half": Wrong(
+            lambda mean, logvar, noise: mean + logvar.exp() * noise,
+            "Your noise is multiplied by the variance: exp(logvar) is the variance, and the "
+            "standard deviation is its root, exp(0.5 * logvar).",
+        ),
+        "logvar as std": Wrong(
+            lambda mean, logvar, noise: mean + logvar * noise,
+            "Your noise is multiplied by logvar itself, a logarithm: exp belongs around it.",
+        ),
+        "root of logvar": Wrong(
+            lambda mean, logvar, noise: mean + logvar.abs().sqrt() * noise,
+            "You take the root of a logarithm: first exp, then the root, exp(0.5 * logvar).",
+        ),
+        "mean alone": Wrong(
+            lambda mean, logvar, noise: mean + 0 * logvar * noise,
+            "Your code is the mean: nothing is random in it, and this is an autoencoder again.",
+        ),
+        "noise added": Wrong(
+            lambda mean, logvar, noise: mean + noise + 0 * logvar,
+            "Your noise is added as it is: multiply it by the standard deviation first.",
+        ),
+        "sign": Wrong(
+            lambda mean, logvar, noise: mean + paddle.exp(-0.5 * logvar) * noise,
+            "Your standard deviation is the inverse of the right one: look at the sign in exp.",
+        ),
+    },
+    reason="Mean and std are ordinary numbers and the noise is a constant, so both get a gradient.",
+)
+
+
+def kl(mean, logvar):
+    """KL of N(mean, exp(logvar)) to N(0, 1), summed over the latent dimensions: [N, L] -> [N]."""
+    return -0.5 * (1 + logvar - mean**2 - paddle.exp(logvar)).sum(1)
+
+
+def _posteriors():
+    zero = paddle.zeros([4, 3])
+    mean = paddle.to_tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 0.5], [0.0, -3.0, 0.0], [1.0, 1.0, 1.0]])
+    return [
+        ("at N(0, 1)", (zero, zero)),
+        ("at mean 2 and log variance 0", (paddle.full([4, 3], 2.0), zero)),
+        ("at log variance -4", (zero, paddle.full([4, 3], -4.0))),
+        ("at log variance 1", (zero, paddle.ones([4, 3]))),
+        ("where both vary", (mean, 0.3 * mean - 1)),
+        ("with a batch of one", (mean[:1], mean[:1])),
+    ]
+
+
+kl = Write(
+    kl,
+    purpose="Turn the derivation into a line of code, and test it where you know the answer.",
+    minutes=8,
+    statement="""
+    Write the KL divergence that was derived above, for a batch: one number for each image, the sum
+    over its latent dimensions.
+    """,
+    cases=_posteriors,
+    gradients=("mean", "logvar"),
+    hints=(
+        "What must come out for mean 0 and log variance 0? And for mean 2 and log variance 0?",
+        "On one axis: 0.5 * (mean^2 + variance - 1 - log variance). The variance is exp(logvar).",
+        "Sum over the second axis, .sum(1), and over nothing else.",
+    ),
+    wrong={
+        "log sigma": Wrong(
+            lambda mean, logvar: -0.5 * (1 + 2 * logvar - mean**2 - (2 * logvar).exp()).sum(1),
+            "Did you take logvar for log sigma? It is log sigma squared, so the variance is "
+            "exp(logvar), without a factor 2.",
+        ),
+        "halved logvar": Wrong(
+            lambda mean, logvar: -0.5 * (1 + 0.5 * logvar - mean**2 - (0.5 * logvar).exp()).sum(1),
+            "Did you pass log sigma where log sigma squared belongs? The 0.5 before logvar is for "
+            "a standard deviation; KL takes the variance.",
+        ),
+        "sign": Wrong(
+            lambda mean, logvar: 0.5 * (1 + logvar - mean**2 - logvar.exp()).sum(1),
+            "Your sign is turned round: a KL divergence is never negative.",
+        ),
+        "no half": Wrong(
+            lambda mean, logvar: -(1 + logvar - mean**2 - logvar.exp()).sum(1),
+            "Yours is twice as large everywhere: the 1/2 in front is missing.",
+        ),
+        "no one": Wrong(
+            lambda mean, logvar: -0.5 * (logvar - mean**2 - logvar.exp()).sum(1),
+            "At N(0, 1) it must be 0: the 1 in the bracket is missing.",
+        ),
+        "mean of dimensions": Wrong(
+            lambda mean, logvar: -0.5 * (1 + logvar - mean**2 - logvar.exp()).mean(1),
+            "Yours is the mean over the latent dimensions; axes that are independent add up: sum.",
+        ),
+        "no sum": Wrong(
+            lambda mean, logvar: -0.5 * (1 + logvar - mean**2 - logvar.exp()),
+            "You have a number for each dimension: sum over the second axis, .sum(1).",
+        ),
+        "sum of all": Wrong(
+            lambda mean, logvar: -0.5 * (1 + logvar - mean**2 - logvar.exp()).sum(),
+            "You have summed over the images as well: one number for each image, .sum(1).",
+        ),
+        "mean not squared": Wrong(
+            lambda mean, logvar: -0.5 * (1 + logvar - mean.abs() - logvar.exp()).sum(1),
+            "The mean enters squared: at mean 2, an axis costs 2, which is half of 4.",
+        ),
+    },
+    reason="It is 0 at N(0, 1), and a mean of 2 costs 2 nats an axis.",
+)
+
+
+collapse = Choose(
+    "predict",
+    purpose="Know the two ends of the loss before you see a training between them.",
+    minutes=2,
+    statement="""
+    A VAE is trained on the squared error **alone**, without the KL term. What will the standard
+    deviations of its clouds do?
+    """,
+    choices={
+        "a": "stay near 1, where they start",
+        "b": "grow without bound",
+        "c": "shrink towards 0",
+    },
+    right="c",
+    replies={
+        "a": "Does the noise help the picture, or harm it? Then think what a gradient does.",
+        "b": "Larger clouds mean worse pictures, and the squared error is all that counts here.",
+    },
+    reason="Noise only harms the picture, and nothing but the picture is in the loss.",
+)
+
+
+lost_code = Choose(
+    "diagnose",
+    purpose="Recognize posterior collapse, and ask for its usual cause first.",
+    minutes=4,
+    statement="""
+    After five epochs your VAE has a KL of 0.006 and a squared error of 214; the average training
+    digit, as the answer to everything, scores 211.6. All reconstructions look the same. What do you
+    look at first?
+    """,
+    choices={
+        "a": "the learning rate: it is too low",
+        "b": "how the two terms of the loss are reduced: a mean over pixels beside a sum over dimensions",
+        "c": "the number of latent dimensions: it is too small",
+        "d": "the noise: it is too large",
+    },
+    right="b",
+    replies={
+        "a": "A low rate makes training slow. It does not make the code say exactly nothing.",
+        "c": "Even one number could tell a 1 from a 0, if telling paid.",
+        "d": "The network chooses the size of its noise. Why did it choose 1, the most expensive for "
+        "the picture?",
+    },
+    hints=("By how much does a mean over 784 pixels change the weight of the KL term?",),
+    reason="A mean over the pixels makes the KL term 784 times as heavy, and then no code is worth "
+    "its price. Other causes: a KL weight that is too high, or a decoder that needs no code.",
+)

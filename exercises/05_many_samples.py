@@ -1,0 +1,141 @@
+"""Exercises of notebook 05: many images, and the decoder that would be best."""
+
+from exercises import Choose, Write, Wrong
+
+import paddle
+
+
+def smoother(z, mean, std, images):
+    """The best image at each z: [M, L], means and stds [N, L], images [N, P] -> [M, P].
+
+    The average of all images, each weighted by the density of its cloud N(mean, std^2) at z.
+    """
+    gap = (z.unsqueeze(1) - mean) / std  # [M, N, L]
+    log_density = (-0.5 * gap**2 - paddle.log(std)).sum(2)  # [M, N]
+    return paddle.nn.functional.softmax(log_density, 1) @ images
+
+
+def _clouds():
+    paddle.seed(0)
+    mean, images = paddle.randn([4, 2]), paddle.rand([4, 6])
+    z, std = paddle.randn([3, 2]), paddle.full([4, 2], 0.5)
+    uneven = paddle.to_tensor([[0.2, 0.5], [1.0, 0.3], [0.5, 0.5], [2.0, 1.5]])
+    return [
+        ("with one image only", (z, mean[:1], std[:1], images[:1])),
+        ("with four equal clouds", (z, mean, std, images)),
+        ("with narrow clouds, at their means", (mean, mean, 0.05 * std, images)),
+        ("with four different clouds", (z, mean, uneven, images)),
+        ("at one point", (z[:1], mean, uneven, images)),
+        ("far from all clouds", (60 * z, mean, uneven, images)),
+    ]
+
+
+def _weighted(z, mean, std, images, half=0.5, log_std=1.0, root=False):
+    gap = ((z.unsqueeze(1) - mean) / std) ** 2
+    log_density = (-half * gap - log_std * paddle.log(std)).sum(2)
+    return paddle.nn.functional.softmax(-gap.sum(2).sqrt() if root else log_density, 1) @ images
+
+
+def _by_densities(z, mean, std, images):
+    gap = (z.unsqueeze(1) - mean) / std
+    density = paddle.exp(-0.5 * gap**2).prod(2) / std.prod(1)
+    return density @ images / density.sum(1, keepdim=True)
+
+
+smoother = Write(
+    smoother,
+    purpose="Write the decoder that no training can beat, and see what it can never draw.",
+    minutes=12,
+    statement="""
+    Each training image has a cloud N(mean, std²), with a std for each axis. Write what the best
+    decoder draws at z: the average of the images, each with the share that its cloud has in the
+    density at z. It must stay finite far from all clouds.
+    """,
+    cases=_clouds,
+    gradients=("z",),
+    hints=(
+        "The logarithm of a normal density on one axis is -0.5 ((z - mean) / std)^2 - log std, "
+        "and a constant.",
+        "Shares that add up to 1 from logarithms: a softmax over the images.",
+    ),
+    wrong={
+        "no log std": Wrong(
+            lambda z, mean, std, images: _weighted(z, mean, std, images, log_std=0.0),
+            "It is right only where all clouds have the same std: a wide cloud is lower at its "
+            "middle. The term -log std is missing.",
+        ),
+        "no half": Wrong(
+            lambda z, mean, std, images: _weighted(z, mean, std, images, half=1.0),
+            "Your clouds are too narrow: the 1/2 before the square is missing.",
+        ),
+        "not squared": Wrong(
+            lambda z, mean, std, images: _weighted(z, mean, std, images, root=True),
+            "A normal density falls with the squared distance.",
+        ),
+        "densities": Wrong(
+            _by_densities,
+            "Far away all densities become 0, and 0 / 0 is no number: use a softmax of logarithms.",
+        ),
+        "plain average": Wrong(
+            lambda z, mean, std, images: images.mean(0, keepdim=True).expand([z.shape[0], -1]),
+            "Yours is the plain average: it does not look at z.",
+        ),
+        "wrong axis": Wrong(
+            lambda z, mean, std, images: (
+                paddle.nn.functional.softmax(
+                    (-0.5 * ((z.unsqueeze(1) - mean) / std) ** 2 - paddle.log(std)).sum(2), 0
+                )
+                @ images
+            ),
+            "Your shares add up to 1 over the points z: they must over the images, softmax(..., 1).",
+        ),
+    },
+    reason="Everything that it draws is an average of training images: it can never draw a stroke "
+    "that none of them has.",
+)
+
+memory = Choose(
+    "diagnose",
+    purpose="Recognize overfitting where you meet it.",
+    minutes=3,
+    statement="""
+    The loss on the training images falls from epoch to epoch. The loss on other images falls, too,
+    and from the tenth epoch on it rises. What is this, and what do you do?
+    """,
+    choices={
+        "a": "the learning rate is too high: lower it",
+        "b": "overfitting: stop where the loss on images outside the training is lowest, or take more images",
+        "c": "posterior collapse: lower the KL weight",
+        "d": "nothing: train until the training loss stops falling",
+    },
+    right="b",
+    replies={
+        "a": "Then the training loss would not fall so evenly.",
+        "c": "In a collapse, KL goes to 0 and both losses stay near that of the average image.",
+        "d": "Then you choose the model that knows its training images best and others worst.",
+    },
+    reason="The images by which you choose the epoch must be neither training nor test images.",
+)
+
+transition = Choose(
+    "predict",
+    purpose="Know why narrow clouds make hard borders.",
+    minutes=4,
+    statement="""
+    Two images have clouds with std 0.1, and their means are 2 apart. You walk from one mean to the
+    other. What does the best decoder draw on the way?
+    """,
+    choices={
+        "a": "an even cross-fade from the first image to the second",
+        "b": "the first image, then within a short step the second",
+        "c": "black in the middle, where there are no codes",
+    },
+    right="b",
+    replies={
+        "a": "The weight is a sigmoid of a difference of squared distances. How steep is it here?",
+        "c": "The two shares add up to 1 everywhere, however few codes there are.",
+    },
+    hints=("Along the way the sigmoid's argument changes by 2 / 0.1^2 = 200 for each unit.",),
+    reason="From a share of 10 % to one of 90 % it takes 4.4 / 200 of a unit, about a ninetieth of "
+    "the way.",
+)

@@ -1,0 +1,114 @@
+"""Exercises of notebook 06: the label."""
+
+from exercises import Choose, Write, Wrong
+
+import paddle
+
+
+def condition(z, label):
+    """The decoder's input: codes [N, L] and labels int [N] in 0..9 -> [N, L + 10].
+
+    The code comes first, then the label as one-hot.
+    """
+    return paddle.concat([z, paddle.nn.functional.one_hot(label, 10)], 1)
+
+
+def _labelled():
+    paddle.seed(0)
+    z = paddle.randn([10, 3])
+    return [
+        ("with the labels 0 to 9", (z, paddle.arange(10))),
+        ("with the same label for all", (z, paddle.full([10], 7, "int64"))),
+        ("with a batch of one", (z[:1], paddle.to_tensor([3]))),
+        ("with the labels 5, 0, 4", (z[:3], paddle.to_tensor([5, 0, 4]))),
+    ]
+
+
+condition = Write(
+    condition,
+    purpose="Give a network a label in a form in which no digit is larger than another.",
+    minutes=6,
+    statement="""
+    The decoder of a conditional VAE gets the code and the label in one row: first the code, then ten
+    numbers for the label, a 1 at its place and 0 elsewhere.
+    """,
+    cases=_labelled,
+    gradients=("z",),
+    hints=(
+        "`paddle.nn.functional.one_hot(label, 10)` makes ten numbers of each label.",
+        "`paddle.concat([first, second], 1)` puts two tensors side by side.",
+    ),
+    wrong={
+        "as a number": Wrong(
+            lambda z, label: paddle.concat([z, label.astype("float32").unsqueeze(1)], 1),
+            "Yours is the label as one number: then a 9 is nine times a 1. Ten places are asked.",
+        ),
+        "label first": Wrong(
+            lambda z, label: paddle.concat([paddle.nn.functional.one_hot(label, 10), z], 1),
+            "You have put the label first: the code comes first.",
+        ),
+        "shifted": Wrong(
+            lambda z, label: paddle.concat(
+                [z, paddle.nn.functional.one_hot((label + 1) % 10, 10)], 1
+            ),
+            "Your 1 stands one place too far: label 0 has the first place.",
+        ),
+        "reversed": Wrong(
+            lambda z, label: paddle.concat([z, paddle.nn.functional.one_hot(9 - label, 10)], 1),
+            "Your places run backwards: label 0 has the first place.",
+        ),
+        "below each other": Wrong(
+            lambda z, label: paddle.concat(
+                [z, paddle.nn.functional.one_hot(label, 10)[:, : z.shape[1]]], 0
+            ),
+            "You have put the label below the codes: side by side is axis 1.",
+        ),
+        "code alone": Wrong(
+            lambda z, label: paddle.concat([z, paddle.zeros([z.shape[0], 10])], 1),
+            "Your ten places are all 0: the label does not arrive.",
+        ),
+    },
+    reason="L1's networks do the same, with trailing axes of 1 for their 1 x 1 convolutions.",
+)
+
+codes_of_labelled = Choose(
+    "predict",
+    purpose="Say what is left for the code, if the label is told.",
+    minutes=3,
+    statement="""
+    Both networks of a VAE are told the digit. The codes of 1,000 digits are drawn as a scatter, as
+    in notebook 2. What will be seen?
+    """,
+    choices={
+        "a": "ten clusters, farther apart than before",
+        "b": "no clusters: the digits lie over one another",
+        "c": "all codes in one point",
+    },
+    right="b",
+    replies={
+        "a": "To say the digit in the code costs KL. What is it good for, if the decoder knows it?",
+        "c": "Then the code would say nothing about slant or width either.",
+    },
+    reason="What the decoder is told already need not be paid for in the code.",
+)
+
+same_code = Choose(
+    "predict",
+    purpose="Say what a code means once the digit is no part of it.",
+    minutes=2,
+    statement="""
+    You decode **one** code with the ten labels in turn. What do the ten pictures have in common?
+    """,
+    choices={
+        "a": "nothing: each label has a plane of its own",
+        "b": "the style, such as slant, width and thickness",
+        "c": "they are ten times the same digit",
+    },
+    right="b",
+    replies={
+        "a": "The layers after the first are shared by all labels. And what do similar codes mean for "
+        "two digits, if the same encoder made them?",
+        "c": "Then the decoder would ignore the label.",
+    },
+    reason="The notebook measures the slant of the ten pictures by their moments.",
+)

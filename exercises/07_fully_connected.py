@@ -1,0 +1,168 @@
+"""Exercises of notebook 07: cross-entropy, its floor, and weights of losses."""
+
+from exercises import Choose, Write, Wrong
+
+import paddle
+
+sigmoid = paddle.nn.functional.sigmoid
+softplus = paddle.nn.functional.softplus
+
+
+def cross_entropy(logits, target):
+    """Cross-entropy of sigmoid(logits) for targets in [0, 1], summed over pixels: [N, P] -> [N].
+
+    Finite for logits of any size.
+    """
+    return (paddle.nn.functional.softplus(logits) - logits * target).sum(1)
+
+
+def _logits():
+    paddle.seed(0)
+    logits, target = 2 * paddle.randn([4, 6]), paddle.rand([4, 6])
+    black, white = paddle.zeros([4, 6]), paddle.ones([4, 6])
+    return [
+        ("at logit 0", (black, white)),
+        ("with grey pixels", (logits, target)),
+        ("with black pixels", (logits, black)),
+        ("with white pixels", (logits, white)),
+        ("with a batch of one", (logits[:1], target[:1])),
+        ("at logit 200 for a black pixel", (200 * white, black)),
+        ("at logit -200 for a white pixel", (-200 * white, white)),
+    ]
+
+
+def _from_probabilities(logits, target):
+    p = sigmoid(logits)
+    return -(target * p.log() + (1 - target) * (1 - p).log()).sum(1)
+
+
+def _clipped(logits, target):
+    p = sigmoid(logits).clip(1e-7, 1 - 1e-7)
+    return -(target * p.log() + (1 - target) * (1 - p).log()).sum(1)
+
+
+cross_entropy = Write(
+    cross_entropy,
+    purpose="Write a loss that survives a network that is very sure, and wrong.",
+    minutes=10,
+    statement="""
+    Write the binary cross-entropy from **logits**, summed over pixels. It must be finite, and right,
+    for logits of 200 and of -200.
+    """,
+    cases=_logits,
+    gradients=("logits",),
+    hints=(
+        "-log sigmoid(a) = log(1 + exp(-a)), and -log(1 - sigmoid(a)) = log(1 + exp(a)).",
+        "log(1 + exp(-a)) = log(1 + exp(a)) - a. Put both into t and 1 - t, and simplify.",
+        "`paddle.nn.functional.softplus(a)` is log(1 + exp(a)), and does not overflow.",
+    ),
+    wrong={
+        "from probabilities": Wrong(
+            _from_probabilities,
+            "At such a logit the sigmoid is rounded to 0 or 1, and the logarithm of 0 is infinite: "
+            "simplify the formula before you compute.",
+        ),
+        "clipped": Wrong(
+            _clipped,
+            "Clipping keeps it finite and makes it wrong: at logit 200, a black pixel costs 200.",
+        ),
+        "exp overflows": Wrong(
+            lambda logits, target: (paddle.log(1 + logits.exp()) - logits * target).sum(1),
+            "exp overflows in float32 at 89: take softplus, which computes the same without it.",
+        ),
+        "white only": Wrong(
+            lambda logits, target: (softplus(-logits) * target).sum(1),
+            "You count white pixels only: black ones cost log(1 + exp(logit)).",
+        ),
+        "mean": Wrong(
+            lambda logits, target: (softplus(logits) - logits * target).mean(1),
+            "Yours is the mean over the pixels: this course takes the sum.",
+        ),
+        "exchanged": Wrong(
+            lambda logits, target: (softplus(target) - logits * target).sum(1),
+            "The softplus is of the logits, not of the target.",
+        ),
+        "probability for logit": Wrong(
+            lambda logits, target: (softplus(sigmoid(logits)) - sigmoid(logits) * target).sum(1),
+            "You apply a sigmoid first: the formula with softplus takes the logits as they are.",
+        ),
+    },
+    reason="At logit a, a black pixel costs log(1 + exp(a)), a white one a less.",
+)
+
+
+def floor(target):
+    """Lowest cross-entropy that any prediction can reach: targets in (0, 1), [N, P] -> [N]."""
+    return -(target * paddle.log(target) + (1 - target) * paddle.log(1 - target)).sum(1)
+
+
+def _grey():
+    paddle.seed(1)
+    return [
+        ("with grey of 1/2", (paddle.full([3, 4], 0.5),)),
+        ("with grey of 0.1", (paddle.full([3, 4], 0.1),)),
+        ("with random grey", (0.05 + 0.9 * paddle.rand([3, 4]),)),
+        ("with a batch of one", (0.05 + 0.9 * paddle.rand([1, 4]),)),
+    ]
+
+
+floor = Write(
+    floor,
+    purpose="Know the number below which no model can come, before you judge a loss.",
+    minutes=6,
+    statement="""
+    Which prediction p makes the cross-entropy of a grey pixel t smallest, and how large is it then?
+    Write that smallest value, summed over the pixels, one number for each image.
+    """,
+    cases=_grey,
+    hints=("The smallest value is reached at p = t.", "Put p = t into the formula."),
+    wrong={
+        "zero": Wrong(
+            lambda target: paddle.zeros([target.shape[0]]),
+            "It is 0 for black and white pixels only. Put the best prediction, p = t, into the formula.",
+        ),
+        "one half": Wrong(
+            lambda target: -(target * paddle.log(target)).sum(1),
+            "The second half is missing: (1 - t) log(1 - t).",
+        ),
+        "sign": Wrong(
+            lambda target: (
+                target * paddle.log(target) + (1 - target) * paddle.log(1 - target)
+            ).sum(1),
+            "Your sign is turned round: an entropy of pixels is not negative.",
+        ),
+        "bits": Wrong(
+            lambda target: (
+                -(target * paddle.log2(target) + (1 - target) * paddle.log2(1 - target)).sum(1)
+            ),
+            "Yours is in bits: the natural logarithm gives nats.",
+        ),
+        "mean": Wrong(
+            lambda target: (
+                -(target * paddle.log(target) + (1 - target) * paddle.log(1 - target)).mean(1)
+            ),
+            "Yours is the mean over the pixels: this course takes the sum.",
+        ),
+    },
+    reason="A grey pixel of 1/2 costs log 2 = 0.69 nats even with a perfect model.",
+)
+
+range_of_pixels = Choose(
+    "explain",
+    purpose="Compare two losses only where they measure the same.",
+    minutes=3,
+    statement="""
+    Two programs train the same network with squared error plus KL. One has pixels in [0, 1], the
+    other in [-1, 1]. The second reports a reconstruction error that is about four times as large.
+    Which KL weight would the first need to train the same model?
+    """,
+    choices={"a": "1/4", "b": "4", "c": "1, they are the same already", "d": "1/2"},
+    right="a",
+    replies={
+        "b": "The error of the first is four times smaller, so its KL weighs more already. Should it "
+        "weigh even more?",
+        "c": "The errors differ by a factor of 4, and KL does not.",
+        "d": "Differences are halved, and they are squared.",
+    },
+    reason="Divide both terms by 4: 4 E + KL has the same optimum as E + KL / 4.",
+)

@@ -1,0 +1,143 @@
+"""Exercises of notebook 10: bounds and units."""
+
+from exercises import Choose, Write, Wrong
+
+import numpy as np
+import paddle
+
+
+def iwae(log_weights):
+    """The IWAE bound of each image from log weights of K samples: [N, K] -> [N].
+
+    A weight is p(x|z) p(z) / q(z|x). Finite for log weights of -1000.
+    """
+    return paddle.logsumexp(log_weights, 1) - np.log(log_weights.shape[1])
+
+
+def _weights():
+    paddle.seed(0)
+    weights = 3 * paddle.randn([4, 8])
+    return [
+        ("with one sample", (weights[:, :1],)),
+        ("with eight equal weights", (paddle.full([4, 8], -2.0),)),
+        ("with random weights", (weights,)),
+        ("with a batch of one", (weights[:1],)),
+        ("at log weights near -1000", (weights - 1000,)),
+    ]
+
+
+iwae = Write(
+    iwae,
+    purpose="Average weights that are too small for a computer, without losing them.",
+    minutes=8,
+    statement="""
+    The IWAE bound is the logarithm of the **average weight** of K samples. You are given the
+    logarithms of the weights. Real ones are near -100 or -1000, whose exp is 0 in floating point.
+    """,
+    cases=_weights,
+    gradients=("log_weights",),
+    hints=(
+        "log of a mean = log of a sum - log K.",
+        "`paddle.logsumexp(a, 1)` is log(sum(exp(a))) and does not underflow.",
+    ),
+    wrong={
+        "mean of logs": Wrong(
+            lambda w: w.mean(1),
+            "Yours is the mean of the logarithms, which is the ELBO. The logarithm of the mean is asked.",
+        ),
+        "exp": Wrong(
+            lambda w: w.exp().mean(1).log(),
+            "exp(-1000) is 0 in floating point, and its logarithm infinite: take logsumexp.",
+        ),
+        "no log K": Wrong(
+            lambda w: paddle.logsumexp(w, 1),
+            "Yours is the logarithm of the sum: subtract log K.",
+        ),
+        "divided": Wrong(
+            lambda w: paddle.logsumexp(w, 1) / w.shape[1],
+            "You divide the logarithm by K: to divide inside it, subtract log K.",
+        ),
+        "maximum": Wrong(
+            lambda w: w.max(1),
+            "Yours is the largest weight alone.",
+        ),
+        "over images": Wrong(
+            lambda w: paddle.logsumexp(w, [0, 1]) - np.log(w.size),
+            "You have averaged over the images as well: one bound for each image.",
+        ),
+        "wrong axis": Wrong(
+            lambda w: paddle.logsumexp(w, 0) - np.log(w.shape[0]),
+            "You have averaged over the images: samples are the second axis.",
+        ),
+    },
+    reason="With one sample it is that sample's log weight, whose average is the ELBO.",
+)
+
+
+def bits_per_dimension(log_likelihood, pixels):
+    """Bits per pixel from log p(x) in nats: [N] and a whole number -> [N]."""
+    return -log_likelihood / (pixels * np.log(2))
+
+
+def _nats():
+    return [
+        ("at -784 ln 2 nats and 784 pixels", (paddle.full([3], -784 * np.log(2)), 784)),
+        ("at -100 nats and 784 pixels", (paddle.full([3], -100.0), 784)),
+        ("at 0 nats", (paddle.zeros([2]), 100)),
+        ("with several images", (paddle.to_tensor([-10.0, 20.0, -300.0]), 50)),
+    ]
+
+
+bits_per_dimension = Write(
+    bits_per_dimension,
+    purpose="Turn your number into the unit of the paper beside it.",
+    minutes=4,
+    statement="""
+    Papers give **bits per dimension**: how many bits a pixel costs. Write it from the log-likelihood
+    of an image in nats and the number of its pixels.
+    """,
+    cases=_nats,
+    hints=("One bit is ln 2 nats.", "A better model has fewer bits: the sign changes."),
+    wrong={
+        "nats": Wrong(
+            lambda log_likelihood, pixels: -log_likelihood / pixels,
+            "Yours is in nats: a bit is ln 2 = 0.69 nats, so divide by ln 2 as well.",
+        ),
+        "sign": Wrong(
+            lambda log_likelihood, pixels: log_likelihood / (pixels * np.log(2)),
+            "Your sign is turned round: bits are a cost, minus the log-likelihood.",
+        ),
+        "multiplied": Wrong(
+            lambda log_likelihood, pixels: -log_likelihood * np.log(2) / pixels,
+            "You multiply by ln 2: a number of nats holds more bits than nats, so divide.",
+        ),
+        "whole image": Wrong(
+            lambda log_likelihood, pixels: -log_likelihood / np.log(2),
+            "Yours is for the whole image: divide by the number of pixels.",
+        ),
+    },
+    reason="An image of fair coins costs one bit a pixel. With densities the number may be negative.",
+)
+
+more_samples = Choose(
+    "predict",
+    purpose="Know in which direction a bound moves.",
+    minutes=3,
+    statement="""
+    You estimate log p(x) of the same model by the IWAE bound, with 1, 10, 100 and 1,000 samples.
+    What do the four averages do?
+    """,
+    choices={
+        "a": "they stay equal, only their noise shrinks",
+        "b": "they rise towards log p(x)",
+        "c": "they fall towards log p(x)",
+    },
+    right="b",
+    replies={
+        "a": "The average weight is right with any number of samples. Its logarithm is not: the "
+        "logarithm is concave.",
+        "c": "It is a lower bound: it lies below log p(x).",
+    },
+    hints=("Jensen: the mean of a logarithm is at most the logarithm of the mean.",),
+    reason="More samples make the average weight steadier, and the logarithm loses less.",
+)

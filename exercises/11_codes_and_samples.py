@@ -1,0 +1,163 @@
+"""Exercises of notebook 11: what codes know, what samples are worth."""
+
+from exercises import Choose, Write, Wrong
+
+import paddle
+
+
+def active_units(mean, threshold):
+    """How many latent dimensions are used: means of q(z|x) [N, L] -> a number.
+
+    A dimension is active where the variance of its means over the images is above the threshold.
+    """
+    return (mean.var(0) > threshold).sum()
+
+
+def _means():
+    paddle.seed(0)
+    scale = paddle.to_tensor([1.0, 0.3, 0.12, 0.05, 0.0])
+    mean = paddle.randn([500, 5]) * scale
+    return [
+        ("where two dimensions vary much", (mean, 0.05)),
+        ("at the usual threshold", (mean, 0.01)),
+        ("with means far from 0", (mean + 3, 0.01)),
+        ("where nothing varies", (paddle.ones([50, 4]), 0.01)),
+        ("where all vary", (paddle.randn([200, 7]), 0.01)),
+    ]
+
+
+active_units = Write(
+    active_units,
+    purpose="Count what a code of fifty numbers really uses.",
+    minutes=5,
+    statement="""
+    Write how many latent dimensions a VAE uses, after Burda et al. 2016: those whose mean varies
+    from image to image with a variance above a threshold.
+    """,
+    cases=_means,
+    hints=("`var(0)` is the variance over the images, one for each dimension.",),
+    wrong={
+        "std": Wrong(
+            lambda mean, threshold: (mean.std(0) > threshold).sum(),
+            "You compare the standard deviation: the threshold is one for the variance.",
+        ),
+        "squares": Wrong(
+            lambda mean, threshold: ((mean**2).mean(0) > threshold).sum(),
+            "A mean that is far from 0, but the same for all images, says nothing: subtract the average.",
+        ),
+        "size": Wrong(
+            lambda mean, threshold: (mean.abs().mean(0) > threshold).sum(),
+            "You compare how far the means lie from 0: what counts is how they vary.",
+        ),
+        "inactive": Wrong(
+            lambda mean, threshold: (mean.var(0) <= threshold).sum(),
+            "You have counted the dimensions that are not used.",
+        ),
+        "wrong axis": Wrong(
+            lambda mean, threshold: (mean.var(1) > threshold).sum(),
+            "You take the variance over the dimensions of an image: over the images, var(0).",
+        ),
+        "share": Wrong(
+            lambda mean, threshold: (mean.var(0) > threshold).astype("float32").mean(),
+            "Yours is their share: the number is asked.",
+        ),
+    },
+    reason="The threshold of 0.01 is a convention: look at the sorted variances, too.",
+)
+
+
+def majority(distances, labels, k):
+    """kNN: distances [M, N], labels int [N] in 0..9 -> the most frequent label of the k nearest [M].
+
+    Of several that are as frequent, the smallest.
+    """
+    nearest = paddle.argsort(distances, 1)[:, :k]  # [M, k]
+    votes = paddle.nn.functional.one_hot(labels[nearest.flatten()], 10)
+    return votes.reshape([-1, k, 10]).sum(1).argmax(1)
+
+
+def _distances():
+    paddle.seed(0)
+    labels = paddle.to_tensor([3, 3, 7, 7, 7, 1, 0, 9])
+    near = paddle.to_tensor([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]])
+    return [
+        ("with k = 1", (near, labels, 1)),
+        ("with k = 3", (near, labels, 3)),
+        ("with k = 5", (near, labels, 5)),
+        ("with k = 5 and random distances", (paddle.rand([20, 8]), labels, 5)),
+        ("with the farthest first", (near.flip(1), labels, 3)),
+    ]
+
+
+def _voted(distances, labels, k, descending=False):
+    nearest = paddle.argsort(distances, 1, descending=descending)[:, :k]
+    votes = paddle.nn.functional.one_hot(labels[nearest.flatten()], 10)
+    return votes.reshape([-1, k, 10]).sum(1).argmax(1)
+
+
+majority = Write(
+    majority,
+    purpose="Measure how well classes are separated, with the simplest classifier there is.",
+    minutes=8,
+    statement="""
+    For each of M codes you are given its distances to N labelled codes. Write the majority vote of
+    its k nearest. Where two labels have as many votes, the smaller label wins.
+    """,
+    cases=_distances,
+    hints=(
+        "`paddle.argsort(distances, 1)` sorts each row, the nearest first.",
+        "Votes: one_hot of the labels of the k nearest, summed over the k.",
+        "`argmax` takes the first of several that are equally large.",
+    ),
+    wrong={
+        "nearest only": Wrong(
+            lambda distances, labels, k: _voted(distances, labels, 1),
+            "Yours is the label of the nearest one, whatever k is.",
+        ),
+        "farthest": Wrong(
+            lambda distances, labels, k: _voted(distances, labels, k, descending=True),
+            "You let the farthest vote: sort upwards.",
+        ),
+        "all vote": Wrong(
+            lambda distances, labels, k: _voted(distances, labels, labels.shape[0]),
+            "You let all N vote: only the k nearest have a vote.",
+        ),
+        "mean label": Wrong(
+            lambda distances, labels, k: (
+                labels[paddle.argsort(distances, 1)[:, :k].flatten()]
+                .reshape([-1, k])
+                .astype("float32")
+                .mean(1)
+                .round()
+                .astype("int64")
+            ),
+            "Yours is the mean of the labels: between a 3 and a 7 lies no 5. Count votes.",
+        ),
+        "indices": Wrong(
+            lambda distances, labels, k: paddle.argsort(distances, 1)[:, 0],
+            "Yours is a place in the list, not its label.",
+        ),
+    },
+    reason="With k = 1 it is the label of the nearest; with k = N the most frequent label of all.",
+)
+
+two_numbers = Choose(
+    "diagnose",
+    purpose="Compare with a published number only what may be compared.",
+    minutes=3,
+    statement="""
+    Your VAE has a Frechet distance of 3.1, from features of your own classifier of digits. A paper
+    reports an FID of 12.4 on the same images. What may you say?
+    """,
+    choices={
+        "a": "your samples are better",
+        "b": "nothing about which is better: the features differ, so the scales do",
+        "c": "your samples are four times as good",
+    },
+    right="b",
+    replies={
+        "a": "Multiply all features by 10: the distance changes by 100, and the samples do not.",
+        "c": "The distance has no zero and no unit that both share, but for equal distributions.",
+    },
+    reason="A Frechet distance may be compared only with the same features, and the same number of images.",
+)

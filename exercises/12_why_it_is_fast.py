@@ -1,0 +1,136 @@
+"""Exercises of notebook 12: convolutions as matrix products."""
+
+from exercises import Choose, Write, Wrong
+
+import paddle
+
+
+def fold(columns, stride):
+    """The transposed step in one dimension: columns [K, T] -> signal [(T - 1) * stride + K].
+
+    Column t is added into the places t * stride to t * stride + K - 1.
+    """
+    size, count = columns.shape
+    signal = paddle.zeros([(count - 1) * stride + size])
+    for t in range(count):
+        place = slice(t * stride, t * stride + size)
+        signal[place] = signal[place] + columns[:, t]
+    return signal
+
+
+def _columns():
+    paddle.seed(0)
+    counted = paddle.arange(1, 9).astype("float32").reshape([2, 4])
+    return [
+        ("without overlap", (paddle.ones([2, 3]), 2)),
+        ("with one column", (paddle.arange(4).astype("float32").unsqueeze(1), 2)),
+        ("with overlap", (paddle.ones([4, 3]), 2)),
+        ("with stride 1", (counted, 1)),
+        ("with gaps", (counted, 3)),
+        ("with random columns", (paddle.randn([4, 7]), 2)),
+    ]
+
+
+def _folded(columns, stride, how):
+    size, count = columns.shape
+    signal = paddle.zeros([(count - 1) * stride + size])
+    for t in range(count):
+        place = slice(t * stride, t * stride + size)
+        signal[place] = how(signal[place], columns[:, t])
+    return signal
+
+
+def _averaged(columns, stride):
+    ones = _folded(paddle.ones(columns.shape), stride, lambda a, b: a + b)
+    return _folded(columns, stride, lambda a, b: a + b) / ones.clip(1)
+
+
+fold = Write(
+    fold,
+    purpose="Write the step that makes a transposed convolution, in its smallest form.",
+    minutes=8,
+    statement="""
+    A transposed convolution computes a column of K numbers for each input, and adds the columns into
+    the output, each `stride` places after the one before. Write the adding, in one dimension. Where
+    columns overlap, they add up.
+    """,
+    cases=_columns,
+    hints=(
+        "How long is the output? The last column begins at (T - 1) * stride and has K numbers.",
+        "Begin with zeros, and add one column after the other.",
+    ),
+    wrong={
+        "overwritten": Wrong(
+            lambda columns, stride: _folded(columns, stride, lambda a, b: b),
+            "Where columns overlap, yours keeps the last: add them.",
+        ),
+        "averaged": Wrong(
+            _averaged,
+            "Where columns overlap, yours takes their mean: add them.",
+        ),
+        "largest": Wrong(
+            lambda columns, stride: _folded(columns, stride, paddle.maximum),
+            "Where columns overlap, yours keeps the larger: add them.",
+        ),
+        "side by side": Wrong(
+            lambda columns, stride: columns.T.flatten(),
+            "You have put the columns one after the other: with a stride below K they overlap.",
+        ),
+        "turned": Wrong(
+            lambda columns, stride: _folded(columns.flip(0), stride, lambda a, b: a + b),
+            "Your columns stand on their heads: the first number of a column goes to the first place.",
+        ),
+        "stride 1": Wrong(
+            lambda columns, stride: _folded(columns, 1, lambda a, b: a + b),
+            "You have used a stride of 1, whatever is given.",
+        ),
+    },
+    reason="It is the transpose of cutting a signal into overlapping windows: where that reads a "
+    "number twice, this adds twice.",
+)
+
+count_products = Choose(
+    "predict",
+    purpose="Count before you measure.",
+    minutes=4,
+    statement="""
+    A convolution with a 4 x 4 kernel and stride 2 has 32 input channels and 64 output channels, and
+    its output has 7 x 7 pixels. How many multiplications does it take for one image, computed
+    directly?
+    """,
+    choices={
+        "a": "4 * 4 * 32 * 64 = 32,768",
+        "b": "7 * 7 * 4 * 4 * 32 * 64 = 1,605,632",
+        "c": "14 * 14 * 4 * 4 * 32 * 64 = 6,422,528",
+        "d": "7 * 7 * 64 = 3,136",
+    },
+    right="b",
+    replies={
+        "a": "That is for one output pixel.",
+        "c": "That counts every input pixel as the middle of a window: with stride 2 there are a "
+        "quarter as many windows.",
+        "d": "That is the number of outputs. How many products make one of them?",
+    },
+    reason="Each of the 7 * 7 * 64 outputs is a sum of 4 * 4 * 32 products.",
+)
+
+who_wins = Choose(
+    "explain",
+    purpose="Know what makes a computation fast on a processor.",
+    minutes=3,
+    statement="""
+    Written as a product of two large matrices, a convolution takes exactly as many multiplications
+    as before, and more memory. Why is it several times as fast?
+    """,
+    choices={
+        "a": "because matrices are stored compressed",
+        "b": "because a library multiplies large matrices at nearly the processor's full speed",
+        "c": "because fewer numbers are read",
+    },
+    right="b",
+    replies={
+        "a": "They are stored as they are.",
+        "c": "More numbers are read: overlapping windows are copied.",
+    },
+    reason="Numbers that are used many times stay in the cache, and the processor multiplies several at once.",
+)
