@@ -5,14 +5,16 @@
 # ONLY     the notebooks for `make notebooks` and `make lesson`: ONLY="02 05"
 # OPTIONS  for `make lab` (JupyterLab's) and `make kernel`: OPTIONS="--port 9000"
 # SOURCE   the folder with the original data files, for `make data`
+# OUT      the new folder for `make handout`
 
 .DEFAULT_GOAL := help
-COMMANDS := help lesson notebooks lab kernel test format train bench data compat clean distclean
+COMMANDS := help lesson notebooks lab kernel test stubs solutions handout format train bench data \
+	compat clean distclean
 .PHONY: $(COMMANDS)
 
-# All five reach course.py in the environment: no shell reads what stands in them.
+# All six reach course.py in the environment: no shell reads what stands in them.
 PYTHON ?= python3
-export PYTHON WORKERS ONLY OPTIONS SOURCE
+export PYTHON WORKERS ONLY OPTIONS SOURCE OUT
 
 $(COMMANDS):
 	@command -v "$$PYTHON" >/dev/null || { echo "There is no $$PYTHON: install Python 3.10 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 2; }

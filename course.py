@@ -144,6 +144,11 @@ def test(options):
     """check the code and every printed output; what follows goes to pytest"""
     run = environment(ROOT, options.python)
     settings = {**variables(ROOT), **threads(ROOT, options.workers)}
+    if shutil.which("chromedriver") and not has(run, "selenium", "notebook"):
+        try:
+            install(run, ROOT, ROOT / "requirements-browser.txt")
+        except Stop as stop:
+            print(f"{stop}\nThe tests in a browser will be skipped.", file=sys.stderr)
     for step in (["format", "--check", "."], ["check", "."]):
         status = call([run, "-m", "ruff", *step], settings)
         if status:
@@ -163,6 +168,27 @@ def train(options):
     run = environment(ROOT, options.python)
     command = [run, "-m", "paddle_vae", "train", *(options.rest or ["--all", "--ship"])]
     return become(command, variables(ROOT, own=True))
+
+
+def stubs(options):
+    """write the exercises' stubs into the notebooks (for authors): stubs 02"""
+    run = environment(ROOT, options.python)
+    return become([run, "-m", "tools.exercises", *options.rest], variables(ROOT))
+
+
+def solutions(options):
+    """write and run notebooks/solutions/ (for authors): solutions 02"""
+    run = environment(ROOT, options.python)
+    return become([run, "-m", "tools.exercises", "--solutions", *options.rest], variables(ROOT))
+
+
+def handout(options):
+    """a class's copy without solutions: handout FOLDER; handout --collect FILES judges answers"""
+    run = environment(ROOT, options.python)
+    rest = options.rest or [os.environ[name] for name in ("OUT",) if os.environ.get(name)]
+    if not rest:
+        raise Stop("handout: name a new folder: python course.py handout FOLDER")
+    return become([run, "-m", "tools.handout", *rest], variables(ROOT))
 
 
 def bench(options):
@@ -219,8 +245,8 @@ def help_(options):
 COMMANDS = {
     command.__name__.rstrip("_"): command
     for command in (
-        lesson, lab, kernel, test, notebooks, format_, train, bench, data, compat, clean, distclean,
-        help_,
+        lesson, lab, kernel, test, notebooks, stubs, solutions, handout, format_, train, bench,
+        data, compat, clean, distclean, help_,
     )
 }  # fmt: skip
 
@@ -232,7 +258,7 @@ COMMANDS = {
 # with the package beside it, which the exercises change.
 
 COPY = "PADDLE_VAE_COPY"  # in the environment: the folder from which kernels import the package
-COPIED = ("notebooks", "paddle_vae", "README.md")
+COPIED = ("notebooks", "paddle_vae", "exercises", "README.md")
 
 
 def own_copy(root):
@@ -550,6 +576,12 @@ NOISE = re.compile(
     r"\s*(Ignoring|Downloading|Using cached|Requirement already satisfied|Looking in|Preparing"
     r"|Installing|Getting|Found existing|Attempting|Not uninstalling|Can't uninstall|WARNING:|━)"
 )
+
+
+def has(run, *modules):
+    """Whether an environment has these modules."""
+    found = subprocess.run([str(run), "-c", f"import {', '.join(modules)}"], capture_output=True)
+    return not found.returncode
 
 
 def install(run, root, path):
