@@ -144,11 +144,6 @@ def test(options):
     """check the code and every printed output; what follows goes to pytest"""
     run = environment(ROOT, options.python)
     settings = {**variables(ROOT), **threads(ROOT, options.workers)}
-    if shutil.which("chromedriver") and not has(run, "selenium", "notebook"):
-        try:
-            install(run, ROOT, ROOT / "requirements-browser.txt")
-        except Stop as stop:
-            print(f"{stop}\nThe tests in a browser will be skipped.", file=sys.stderr)
     for step in (["format", "--check", "."], ["check", "."]):
         status = call([run, "-m", "ruff", *step], settings)
         if status:
@@ -576,12 +571,6 @@ NOISE = re.compile(
     r"\s*(Ignoring|Downloading|Using cached|Requirement already satisfied|Looking in|Preparing"
     r"|Installing|Getting|Found existing|Attempting|Not uninstalling|Can't uninstall|WARNING:|━)"
 )
-
-
-def has(run, *modules):
-    """Whether an environment has these modules."""
-    found = subprocess.run([str(run), "-c", f"import {', '.join(modules)}"], capture_output=True)
-    return not found.returncode
 
 
 def install(run, root, path):
