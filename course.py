@@ -143,6 +143,7 @@ def kernel(options):
 def test(options):
     """check the code and every printed output; what follows goes to pytest"""
     run = environment(ROOT, options.python)
+    browser_tests(run, ROOT)
     settings = {**variables(ROOT), **threads(ROOT, options.workers)}
     for step in (["format", "--check", "."], ["check", "."]):
         status = call([run, "-m", "ruff", *step], settings)
@@ -565,6 +566,18 @@ def lines(path):
         elif line and not line.startswith("#"):
             found.append(line)
     return found
+
+
+def browser_tests(run, root):
+    """Install what the tests in a browser need, where there is a Chromium with its driver."""
+    ask = [run, "-c", "import notebook, selenium"]
+    if not shutil.which("chromedriver"):
+        return  # pytest says which tests are skipped, and why
+    if subprocess.run(ask, capture_output=True).returncode:
+        try:
+            install(run, root, root / "requirements-browser.txt")
+        except Stop as stop:
+            print(f"{stop} (the tests in a browser are skipped)", file=sys.stderr)
 
 
 NOISE = re.compile(

@@ -267,6 +267,21 @@ def test_a_failure_is_shown_in_full(clone, capfd):
     assert len(asked(pip)) == 2
 
 
+@posix
+def test_what_the_browser_tests_need_comes_with_a_browser_only(clone, monkeypatch, capfd):
+    pip = environment(clone)
+    run = str(course.interpreter(clone / course.VENV))
+    monkeypatch.setenv("PATH", str(clone))
+    course.browser_tests(run, clone)
+    assert not asked(pip)
+    script(clone / "chromedriver", "")
+    course.browser_tests(run, clone)
+    assert asked(pip)[0][-1] == str(clone / "requirements-browser.txt")
+    (pip / "says").write_text("ERROR: No matching distribution\n")
+    course.browser_tests(run, clone)  # the other tests run all the same
+    assert "are skipped" in capfd.readouterr().err
+
+
 def test_no_network_is_told_in_a_sentence(clone, capfd):
     pip = environment(clone)
     (pip / "says").write_text(
