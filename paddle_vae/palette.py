@@ -42,9 +42,9 @@ def rows(index):
     return zlib.compress(np.pad(index, ((0, 0), (1, 0))).tobytes(), 9)
 
 
-def png(rgb):
-    """A picture uint8 [H, W, 3] -> the bytes of a PNG, its colours a little coarser."""
-    palette, index = reduced(rgb, greys=16)
+def png(rgb, greys=8):
+    """A picture uint8 [H, W, 3] -> the bytes of a PNG, its colours coarser."""
+    palette, index = reduced(rgb, greys=greys)
     height, width = index.shape
     parts = [header(width, height), chunk(b"PLTE", palette.tobytes())]
     return START + b"".join([*parts, chunk(b"IDAT", rows(index)), chunk(b"IEND", b"")])
