@@ -1,0 +1,146 @@
+"""Notebook 06, the conditional VAE: what a label is worth, over seeds, in small trainings."""
+
+import numpy as np
+import paddle
+from paddle import nn
+from paddle.nn import functional as F
+
+from paddle_vae import VAE, Decoder, Encoder, data, fit, losses, metrics
+
+from paddle_vae.networks import MLPDecoder, MLPEncoder
+from paddle_vae.plots import plane, quantiles
+from paddle_vae.training import seeded
+
+OBJECTIVE = {"reconstruction": losses.binary_cross_entropy, "value_range": (0.0, 1.0)}
+WHO = {"nobody": (False, False), "encoder": (True, False), "decoder": (False, True)}
+WHO |= {"both": (True, True)}
+
+
+def some():
+    """The first 20,000 training images, and the test images."""
+    return data.load("mnist", "train")[:20_000], data.load("mnist", "test")
+
+
+@paddle.no_grad()
+def who_is_told(seed):
+    """Loss and separation of digits for the four ways to tell two networks a label: 3 epochs."""
+    train, test = some()
+    found = {}
+    for name, (encoder, decoder) in WHO.items():
+        seeded(seed)
+        model = VAE(
+            MLPEncoder(2, (256, 64), conditional=encoder),
+            MLPDecoder(2, (64, 256), logits=True, conditional=decoder),
+        )
+        fit(model, train, epochs=3, seed=seed, progress=False, **OBJECTIVE)
+        found |= judged(name, model, test, OBJECTIVE)
+    return found
+
+
+@paddle.no_grad()
+def ways(seed):
+    """Loss for four ways to tell the decoder, with an encoder that is told nothing: 3 epochs."""
+    train, test = some()
+    found = {}
+    for name, decoder in {"input": Input, "layers": Layers, "scale": Scale, "code": Code}.items():
+        seeded(seed)
+        model = VAE(MLPEncoder(2, (256, 64)), decoder())
+        fit(model, train, epochs=3, seed=seed, progress=False, **OBJECTIVE)
+        loss = metrics.evaluate(model, test, **OBJECTIVE)
+        weights = sum(p.size for p in model.decoder.parameters())
+        found |= {name: loss.total, f"{name} kl": loss.kl, f"{name} weights": weights}
+    return found
+
+
+@paddle.no_grad()
+def convolutional(seed):
+    """L1's networks without the label and with it: 20,000 images, 5 epochs."""
+    train, test = some()
+    found = {}
+    for name, conditional in (("vae", False), ("cvae", True)):
+        seeded(seed)
+        model = VAE(Encoder(conditional=conditional), Decoder(conditional=conditional))
+        fit(model, train, epochs=5, seed=seed, progress=False)
+        found |= judged(name, model, test, {})
+        if conditional:
+            found["least slant correlation"], found["mean slant correlation"] = shared(model)
+    return found
+
+
+def judged(name, model, test, objective):
+    """The loss in parts, and how well five neighbours of a code tell its digit."""
+    loss = metrics.evaluate(model, test, **objective)
+    x = data.scale(test.images, objective.get("value_range", (-1.0, 1.0)))
+    codes, _ = model.encode(x, test.labels)
+    halves = np.split(codes.numpy(), 2), np.split(test.labels, 2)
+    (known, asked), (labels, truth) = halves
+    knn = metrics.knn_accuracy(known, labels, asked, truth).value
+    parts = {"total": loss.total, "reconstruction": loss.reconstruction, "kl": loss.kl, "knn": knn}
+    return {f"{name} {part}": value for part, value in parts.items()}
+
+
+def slant(images):
+    """How far images in [-1, 1] lean to the right, by their moments: images [N, 1, H, W] -> [N]."""
+    ink = (np.asarray(images)[:, 0] + 1) / 2  # [N, H, W]
+    ink = ink / ink.sum((1, 2), keepdims=True)
+    y, x = np.mgrid[: ink.shape[1], : ink.shape[2]]
+    x, y = (v - (ink * v).sum((1, 2))[:, None, None] for v in (x, y))
+    return -(ink * x * y).sum((1, 2)) / (ink * y * y).sum((1, 2))
+
+
+def shared(model):
+    """Correlation between the slants of two digits over the plane: least and mean of 45 pairs."""
+    q = quantiles(15)
+    z = paddle.to_tensor(plane(q, q))
+    each = [slant(model.decode(z, np.full(len(z), digit))) for digit in range(10)]
+    pairs = np.corrcoef(each)[np.triu_indices(10, 1)]
+    return pairs.min(), pairs.mean()
+
+
+class Input(MLPDecoder):
+    """Label and code side by side at the input, as in the lesson."""
+
+    def __init__(self):
+        super().__init__(2, (64, 256), logits=True, conditional=True)
+
+
+class Layers(Input):
+    """The label beside the input of every layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.more = nn.LayerList(nn.Linear(10, width) for width in (256, 784))
+
+    def forward(self, z, label):
+        y = label.flatten(1)
+        h = F.relu(self.hidden[0](paddle.concat([z.flatten(1), y], 1)))
+        h = F.relu(self.hidden[1](h) + self.more[0](y))
+        return (self.pixels(h) + self.more[1](y)).reshape([-1, 1, 28, 28])
+
+
+class Scale(MLPDecoder):
+    """Every hidden unit scaled and shifted by numbers of the label's (Perez et al. 2018)."""
+
+    def __init__(self):
+        super().__init__(2, (64, 256), logits=True)
+        self.conditional = True
+        self.scale = nn.LayerList(nn.Linear(10, width) for width in (64, 256))
+        self.shift = nn.LayerList(nn.Linear(10, width) for width in (64, 256))
+
+    def forward(self, z, label):
+        h, y = z.flatten(1), label.flatten(1)
+        for layer, scale, shift in zip(self.hidden, self.scale, self.shift, strict=True):
+            h = F.relu(layer(h) * (1 + scale(y)) + shift(y))
+        return self.pixels(h).reshape([-1, 1, 28, 28])
+
+
+class Code(MLPDecoder):
+    """Two numbers of the label's added to the code: as if each digit had a prior of its own."""
+
+    def __init__(self):
+        super().__init__(2, (64, 256), logits=True)
+        self.conditional = True
+        self.place = nn.Linear(10, 2, bias_attr=False)
+
+    def forward(self, z, label):
+        return super().forward(z.flatten(1) + self.place(label.flatten(1)))
