@@ -1,15 +1,13 @@
 """Notebook 06, the conditional VAE: what a label is worth, over seeds, in small trainings."""
 
+from paddle_vae import VAE, data, fit, losses, metrics
+from paddle_vae.networks import MLPDecoder, MLPEncoder
+from paddle_vae.training import seeded
+
 import numpy as np
 import paddle
 from paddle import nn
 from paddle.nn import functional as F
-
-from paddle_vae import VAE, Decoder, Encoder, data, fit, losses, metrics
-
-from paddle_vae.networks import MLPDecoder, MLPEncoder
-from paddle_vae.plots import plane, quantiles
-from paddle_vae.training import seeded
 
 OBJECTIVE = {"reconstruction": losses.binary_cross_entropy, "value_range": (0.0, 1.0)}
 WHO = {"nobody": (False, False), "encoder": (True, False), "decoder": (False, True)}
@@ -52,21 +50,6 @@ def ways(seed):
     return found
 
 
-@paddle.no_grad()
-def convolutional(seed):
-    """L1's networks without the label and with it: 20,000 images, 5 epochs."""
-    train, test = some()
-    found = {}
-    for name, conditional in (("vae", False), ("cvae", True)):
-        seeded(seed)
-        model = VAE(Encoder(conditional=conditional), Decoder(conditional=conditional))
-        fit(model, train, epochs=5, seed=seed, progress=False)
-        found |= judged(name, model, test, {})
-        if conditional:
-            found["least slant correlation"], found["mean slant correlation"] = shared(model)
-    return found
-
-
 def judged(name, model, test, objective):
     """The loss in parts, and how well five neighbours of a code tell its digit."""
     loss = metrics.evaluate(model, test, **objective)
@@ -77,24 +60,6 @@ def judged(name, model, test, objective):
     knn = metrics.knn_accuracy(known, labels, asked, truth).value
     parts = {"total": loss.total, "reconstruction": loss.reconstruction, "kl": loss.kl, "knn": knn}
     return {f"{name} {part}": value for part, value in parts.items()}
-
-
-def slant(images):
-    """How far images in [-1, 1] lean to the right, by their moments: images [N, 1, H, W] -> [N]."""
-    ink = (np.asarray(images)[:, 0] + 1) / 2  # [N, H, W]
-    ink = ink / ink.sum((1, 2), keepdims=True)
-    y, x = np.mgrid[: ink.shape[1], : ink.shape[2]]
-    x, y = (v - (ink * v).sum((1, 2))[:, None, None] for v in (x, y))
-    return -(ink * x * y).sum((1, 2)) / (ink * y * y).sum((1, 2))
-
-
-def shared(model):
-    """Correlation between the slants of two digits over the plane: least and mean of 45 pairs."""
-    q = quantiles(15)
-    z = paddle.to_tensor(plane(q, q))
-    each = [slant(model.decode(z, np.full(len(z), digit))) for digit in range(10)]
-    pairs = np.corrcoef(each)[np.triu_indices(10, 1)]
-    return pairs.min(), pairs.mean()
 
 
 class Input(MLPDecoder):
@@ -143,4 +108,7 @@ class Code(MLPDecoder):
         self.place = nn.Linear(10, 2, bias_attr=False)
 
     def forward(self, z, label):
-        return super().forward(z.flatten(1) + self.place(label.flatten(1)))
+        h = z.flatten(1) + self.place(label.flatten(1))
+        for layer in self.hidden:
+            h = F.relu(layer(h))
+        return self.pixels(h).reshape([-1, 1, 28, 28])

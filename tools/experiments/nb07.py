@@ -1,11 +1,11 @@
 """Notebook 07, fully connected models: its short trainings over seeds."""
 
+from paddle_vae import VAE, Output, classifier, data, fit, losses, metrics, recipes
+from paddle_vae.networks import MLPDecoder, MLPEncoder
+
 import numpy as np
 import paddle
 from paddle.nn import functional as F
-
-from paddle_vae import VAE, Output, classifier, data, fit, losses, metrics, recipes
-from paddle_vae.networks import MLPDecoder, MLPEncoder
 
 UNIT = {"value_range": (0.0, 1.0)}
 BRIEF = {"epochs": 1, "batch_size": 32, "learning_rate": 1e-3, "one_cycle": False}
@@ -88,9 +88,7 @@ def readable(seed):
         found[f"epoch {len(history.epochs)}"] = right
         found[f"error {len(history.epochs)}"] = losses.squared_error(back, x).mean().item()
 
-    recipes.train(
-        "mlp_ae_20d", epochs=5, seed=seed, lesson=True, callbacks=[read], progress=False
-    )
+    recipes.train("mlp_ae_20d", epochs=5, seed=seed, lesson=True, callbacks=[read], progress=False)
     return found
 
 
