@@ -95,11 +95,12 @@ def judges(train, test, folder=None, images=2000):
     """Three judges that err in different ways, each with its accuracy: the shipped classifier, or
     that in `folder`; the nearest training image, pixel by pixel; and a fully connected network.
 
-    train, test: data.Dataset, from which the last two learn in some 20 seconds; accuracies are of
-    that many test images, evenly spread.
+    train, test: what data.as_dataset takes; from train the last two learn in some 20 seconds;
+    accuracies are of `images` of the test images, evenly spread.
     """
     from sklearn.neural_network import MLPClassifier  # here, since it takes a second
 
+    train, test = data.as_dataset(train), data.as_dataset(test)
     known = train.images.astype("float32")  # 0.2 GB for MNIST; data.scale takes two copies more
     known /= 127.5
     known -= 1  # [-1, 1]
@@ -137,7 +138,7 @@ def train(dataset=None, epochs=EPOCHS, batch_size=128, learning_rate=3e-3, seed=
     """
     epochs, batch_size = whole("epochs", epochs), whole("batch_size", batch_size)
     learning_rate = number("learning_rate", learning_rate, 1e-12, 1e6)
-    dataset = data.load("mnist", "train") if dataset is None else dataset
+    dataset = data.as_dataset(data.load("mnist", "train") if dataset is None else dataset)
     rng = seeded(seed)
     classifier = Classifier()
     steps = epochs * -(-len(dataset.images) // batch_size)

@@ -17,7 +17,8 @@ from .models import VAE
 def encode(model, dataset, likelihood, images=None, seed=0):
     """Mean and logvar of q(z|x) for the images of a dataset, float32 arrays [N, L].
 
-    likelihood: makes the pixels, as for `elbo`. For an autoencoder: its codes and None.
+    dataset, images: as for `elbo`. likelihood: makes the pixels, as there. For an autoencoder: its
+    codes and None.
     """
     found = []
     with evaluating(model):

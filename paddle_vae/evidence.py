@@ -15,7 +15,7 @@ import numpy as np
 import paddle
 from tqdm import tqdm
 
-from . import losses
+from . import data, losses
 from .errors import InputError, whole
 from .likelihood import LOG_2PI, Gaussian
 from .models import VAE
@@ -70,8 +70,9 @@ class Elbo(NamedTuple):
 def elbo(model, dataset, likelihood, images=None, seed=0):
     """The lower bound of log p(x) that a VAE is trained on with beta = 1, in parts -> Elbo.
 
-    images: how many of the dataset's, spread evenly over it (the first half of MNIST's test images
-    is the easier one); None for all. A conditional model gives log p(x|label) here and below.
+    dataset, here and below: anything that data.as_dataset takes. images: how many of its images,
+    spread evenly over it (the first half of MNIST's test images is the easier one); None for all.
+    A conditional model gives log p(x|label) here and below.
     Raises InputError for an autoencoder, which has no q(z|x), and for impossible numbers.
     """
     _require_vae(model)
@@ -96,7 +97,7 @@ def iwae(model, dataset, likelihood, k, images=None, seed=0, progress=False):
     the first of those for a larger one. images, errors: as `elbo`.
     """
     _require_vae(model)
-    k = whole("k", k)
+    dataset, k = data.as_dataset(dataset), whole("k", k)
     step = min(k, 100)  # samples of an image decoded at once
     each = []
     with evaluating(model):
@@ -163,6 +164,7 @@ def optimal_variance(model, dataset, value_range=(-1.0, 1.0), images=10_000, see
     """The variance that makes the Gaussian ELBO of these images highest: the mean squared error a
     pixel (sigma-VAE: Rybkin, Daniilidis and Levine 2021). Give training images: it is a parameter.
     """
+    dataset = data.as_dataset(dataset)
     images = min(whole("images", images), len(dataset.images))
     log_p = elbo(model, dataset, Gaussian(1.0, value_range), images, seed).log_likelihood.value
     return float(-2 * log_p / dataset.images[0].size - LOG_2PI)
@@ -205,7 +207,7 @@ def _count(dataset, images):
 
 def batches(dataset, likelihood, images, seed, size):
     """Yield (x float32 [B, 1, H, W], label int64 [B], a numpy Generator for each image)."""
-    seed = whole("seed", seed, 0, 2**32 - 1)
+    dataset, seed = data.as_dataset(dataset), whole("seed", seed, 0, 2**32 - 1)
     count, images = len(dataset.images), _count(dataset, images)
     chosen = np.arange(images) * count // images
     for start in range(0, images, size):

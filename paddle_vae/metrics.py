@@ -102,14 +102,15 @@ def spread(model, dataset, seeds=10, **objective):
 def measure(model, train, test, likelihood, images=None, k=5000, progress=False):
     """All that is known of a VAE, as a dictionary of numbers for JSON (`evaluate NAME --full`).
 
-    train, test: data.Dataset. For the test images: the ELBO in parts and the bounds of 1, 50, 500
-    and 5,000 importance samples, as far as k; for two latent dimensions, log p(x) by quadrature;
-    for a Gaussian likelihood, the same under the best variance for the training images. Of the
-    codes: active units, KL, mutual information, and how well a code tells the digit.
+    train, test: what data.as_dataset takes. For the test images: the ELBO in parts and the bounds
+    of 1, 50, 500 and 5,000 importance samples, as far as k; for two latent dimensions, log p(x) by
+    quadrature; for a Gaussian likelihood, the same under the best variance for the training images.
+    Of the codes: active units, KL, mutual information, and how well a code tells the digit.
     images: of the log-likelihoods; None: all of them for the ELBO and quadrature, and for k samples
     as many as minutes allow. `measuring_seconds` says how many minutes.
     Raises InputError for an autoencoder and for impossible numbers.
     """
+    train, test = data.as_dataset(train), data.as_dataset(test)
     # The ELBO is that of beta = 1, and of binarized pixels also for a model trained on grey ones.
     how = {"images": images, "k": k, "progress": progress}
     result = {"conditional": model.conditional}  # then log p(x) is log p(x|label)
@@ -133,6 +134,7 @@ def measure(model, train, test, likelihood, images=None, k=5000, progress=False)
 
 def measuring_seconds(model, train, test, likelihood, images=None, k=5000):
     """About how long `measure` will take on this machine, from a small part of it."""
+    train, test = data.as_dataset(train), data.as_dataset(test)
     few, points = min(8, len(test.images)), 20
 
     def seconds(function, *arguments, **more):
@@ -180,16 +182,22 @@ def climbed(bounds):
 
     bounds: arrays of one number an image, each on as many images as the one before or on every
     second, third, ... of them. Each step up is measured on the images that both have: steps differ
-    far less from image to image than bounds do. The error is that of not measuring all images.
+    far less from image to image than bounds do. The error is that of not measuring all images, as
+    if those measured were a draw; steps have few large values, so with few images it is too small
+    more often than too large.
     """
-    value, variance = bounds[0].mean(), 0.0
+    value, variance, steps = bounds[0].mean(), 0.0, []
     for before, after in pairwise(bounds):
         every, rest = divmod(len(before), len(after))
         if rest:
             raise InputError(f"bounds have {len(before)} and {len(after)} images: give a multiple")
-        step = after - before[::every]
-        value += step.mean()
-        variance += step.var() * (1 / len(step) - 1 / len(bounds[0]))
+        steps.append(after - before[::every])
+        value += steps[-1].mean()
+        for earlier in steps:  # the same images are in both means, so these vary together
+            shared = earlier[:: len(earlier) // len(after)]
+            covariance = np.mean((shared - shared.mean()) * (steps[-1] - steps[-1].mean()))
+            twice = 1 if earlier is steps[-1] else 2
+            variance += twice * covariance * (1 / len(earlier) - 1 / len(bounds[0]))
     return {"value": float(value), "standard_error": math.sqrt(max(variance, 0.0))}
 
 

@@ -374,6 +374,35 @@ def test_climbing_from_bound_to_bound():
     refused(lambda: metrics.climbed([hard, hard[:3]]), "bounds")
 
 
+def test_the_error_of_climbing_counts_the_images_that_steps_share():
+    """Steps that are large for the same images: by drawing the images 400 times over."""
+    rng = np.random.default_rng(0)
+    odd = rng.exponential(2, 3000)
+    bounds = np.cumsum([rng.normal(-90, 25, 3000), odd, 0.8 * odd + rng.normal(0, 0.2, 3000)], 0)
+    found = []
+    for _ in range(400):
+        some = bounds[:, rng.permutation(3000)]
+        found.append(metrics.climbed([some[0], some[1, ::5], some[2, ::20]]))
+    values, errors = (np.array([f[key] for f in found]) for key in ("value", "standard_error"))
+    assert values.mean() == pytest.approx(bounds[2].mean(), abs=4 * values.std() / 20)
+    assert np.sqrt((errors**2).mean()) == pytest.approx(values.std(), rel=0.1)
+
+
+def test_any_form_of_a_dataset_can_be_measured(images):
+    """As fit and evaluate take it: a pair of arrays, or a map-style dataset."""
+    pair = images.images[:20], images.labels[:20]
+    few, listed = images[:20], list(zip(*pair, strict=True))
+    for other in (pair, listed):
+        for measure in (
+            lambda d: each(metrics.elbo(linear_vae(), d, GAUSSIAN).elbo),
+            lambda d: each(metrics.iwae(linear_vae(), d, GAUSSIAN, 3, 7)),
+            lambda d: each(metrics.quadrature(linear_vae(), d, GAUSSIAN, points=20)),
+            lambda d: metrics.encode(linear_vae(), d, GAUSSIAN)[0],
+            lambda d: metrics.optimal_variance(linear_vae(), d),
+        ):
+            np.testing.assert_array_equal(measure(other), measure(few))
+
+
 def test_measure_is_all_of_it(images):
     found = metrics.measure(linear_vae(bias=0.3), images, images, GAUSSIAN, images=30, k=60)
     assert set(found["iwae"]) == {"1", "50", "60"}
