@@ -71,8 +71,8 @@ def elbo(model, dataset, likelihood, images=None, seed=0):
     """The lower bound of log p(x) that a VAE is trained on with beta = 1, in parts -> Elbo.
 
     dataset, here and below: anything that data.as_dataset takes. images: how many of its images,
-    spread evenly over it (the first half of MNIST's test images is the easier one); None for all.
-    A conditional model gives log p(x|label) here and below.
+    spread evenly over it (the two halves of MNIST's test images are by different writers); None for
+    all. A conditional model gives log p(x|label) here and below.
     Raises InputError for an autoencoder, which has no q(z|x), and for impossible numbers.
     """
     _require_vae(model)
