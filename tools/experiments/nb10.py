@@ -17,12 +17,6 @@ def plane(seed):
     return {"log_p": grid.value} | _worth(model)
 
 
-def fifty(seed):
-    """binary_vae_50d, trained for 4 of its 100 epochs, in a shorter one-cycle schedule."""
-    model, _ = recipes.train("binary_vae_50d", epochs=4, seed=seed, progress=False)
-    return _worth(model)
-
-
 def published(seed):
     """The shipped models by the protocols of the papers, as far as minutes allow: steps up from the
     ELBO of all test images, on fewer and fewer. seed: of the draws, not of a training."""
@@ -42,7 +36,7 @@ def published(seed):
 
 
 def _worth(model):
-    """What both notebooks measure of a model of binarized pixels."""
+    """What both notebooks measure of a model of binarized pixels; images drawn by one seed."""
     train, test = data.load("mnist", "train"), data.load("mnist", "test")
     rng = np.random.default_rng(0)
     parts = metrics.elbo(model, test, BERNOULLI)
