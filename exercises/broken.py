@@ -1,4 +1,4 @@
-"""Broken VAEs, the patients of the three labs in the clinic (notebook 13).
+"""Broken VAEs, the patients of the three labs in the clinic (notebook 12).
 
 Do not read this file before your diagnosis: it says what is wrong with whom. Each patient is
 trained on a few thousand digits, in seconds, from the same seed as the healthy one beside it.

@@ -12,7 +12,7 @@ convolution, so here all arithmetic is matrix products, and as little as can be:
 
 F(m, r) is Winograd's name for m outputs of a kernel of r numbers. Here r = 2, along both axes.
 A tile's outputs are output_transform((filter_transform(weight) * input_transform(input))).
-Notebook 12 draws this on a 6x6 image.
+Notebook 13 draws this on a 6x6 image.
 """
 
 import math

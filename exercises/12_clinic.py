@@ -1,4 +1,4 @@
-"""Exercises of notebook 13: a diagnosis for each patient of the three labs."""
+"""Exercises of notebook 12: a diagnosis for each patient of the three labs."""
 
 from exercises import Choose
 

@@ -1,4 +1,4 @@
-"""Exercises of notebook 12: convolutions as matrix products."""
+"""Exercises of notebook 13: convolutions as matrix products."""
 
 from exercises import Choose, Write, Wrong
 
