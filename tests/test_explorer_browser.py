@@ -145,9 +145,13 @@ def answers_the_hand(driver):
     return cloud
 
 
+# What Jupyter's own console says: without a network, and Notebook 7.6 at every start.
+JUPYTERS = "ERR_NAME_NOT_RESOLVED", "reading 'schema'"
+
+
 def trouble(driver):
-    """What the console says of errors, but for what a blocked network makes it say."""
-    return [line for line in browser.errors(driver) if "ERR_NAME_NOT_RESOLVED" not in line]
+    """What the console says of errors, but for what Jupyter says without an explorer, too."""
+    return [line for line in browser.errors(driver) if not any(own in line for own in JUPYTERS)]
 
 
 # ---- a page from the disk ----------------------------------------------------
@@ -417,6 +421,7 @@ def serving(app, folder):
         "--ServerApp.port_retries=0",
         "--LabApp.news_url=",
         "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
     ]
     log = (folder / "server.log").open("w")
     server = subprocess.Popen(command, env=settings, stdout=log, stderr=log, cwd=folder)
