@@ -486,6 +486,23 @@ def test_notebook(app, address, tmp_path):
         assert not trouble(driver)
 
 
+def test_untrusted_notebook_shows_the_picture_and_what_to_do(tmp_path, train):
+    """As a fresh clone is: JupyterLab takes the script away."""
+    pytest.importorskip("jupyterlab")
+    html = explore(VAE(), train.images, train.labels).html
+    shown = nbformat.v4.new_output("execute_result", {"text/html": html}, execution_count=1)
+    cell = nbformat.v4.new_code_cell("explore(...)", outputs=[shown], execution_count=1)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "plane.ipynb")
+    with serving("jupyterlab", tmp_path) as server, browser.chromium() as driver:
+        driver.get(f"{server}/lab/tree/plane.ipynb")
+        words = (
+            "return document.querySelector('.jp-OutputArea')?.textContent.includes(arguments[0])"
+        )
+        browser.wait(driver, lambda _: driver.execute_script(words, ALIVE), 120, "the words")
+        width = "return document.querySelector('.jp-OutputArea img').naturalWidth"
+        browser.wait(driver, lambda _: driver.execute_script(width) > 300, 30, "the picture")
+
+
 def keys_stay_inside(driver):
     """No key that is pressed in the plane reaches Jupyter: "d d" would delete the cell."""
     from selenium.webdriver.common.keys import Keys
