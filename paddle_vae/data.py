@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 
-from .errors import InputError, interval, whole
+from .errors import InputError, interval, number, whole
 from .files import MAX_PIXELS, as_path, require_file
 from .formats import KNOWN, LABELS, build, looks_transposed, read
 
@@ -27,6 +27,7 @@ __all__ = [
     "looks_transposed",
     "pad",
     "scale",
+    "split",
 ]
 
 
@@ -176,20 +177,37 @@ def pad(dataset, width):
     return replace(dataset, images=np.pad(dataset.images, ((0, 0), (0, 0), border, border)))
 
 
-def batches(dataset, batch_size, value_range=(-1.0, 1.0), rng=None, binarize=False):
+def split(dataset, fraction, seed=0):
+    """A dataset in two, drawn at random, without a common image: (the rest, that fraction of it).
+
+    So training, validation = data.split(train, 0.1). The same seed makes the same two, each in the
+    order of the dataset. Raises InputError where one of them would be empty.
+    """
+    dataset, count = as_dataset(dataset), len(dataset)
+    part = round(count * number("fraction", fraction, 0, 1))
+    if not 0 < part < count:
+        raise InputError(
+            f"fraction is {fraction}, and of {count} images that leaves a part empty: give another"
+        )
+    order = np.random.default_rng(whole("seed", seed, 0, 2**32 - 1)).permutation(count)
+    return dataset[np.sort(order[part:])], dataset[np.sort(order[:part])]
+
+
+def batches(dataset, batch_size, value_range=(-1.0, 1.0), rng=None, binarize=False, first=0):
     """Yield (image float32 [B, 1, H, W] in value_range, label int64 [B]), the last B maybe smaller.
 
     dataset: anything that `as_dataset` takes.
     rng: a numpy Generator that shuffles; None keeps the order. binarize: every pixel is drawn anew,
     high with a probability of its grey value and else low, from Paddle's random state (dynamic
-    binarization: Salakhutdinov and Murray 2008).
+    binarization: Salakhutdinov and Murray 2008). first: of the batches, from
+    0; those before it are left out.
     Raises InputError for a batch size below 1, and as `as_dataset` and `scale` do.
     """
     dataset, batch_size = as_dataset(dataset), whole("batch_size", batch_size)
     images, labels = dataset.images, dataset.labels
     low, high = interval("value_range", value_range)
     order = None if rng is None else rng.permutation(len(dataset))
-    for start in range(0, len(dataset), batch_size):
+    for start in range(first * batch_size, len(dataset), batch_size):
         rows = slice(start, start + batch_size)
         rows = rows if order is None else order[rows]
         if binarize:

@@ -7,15 +7,40 @@ import json
 import os
 
 import numpy as np
+import paddle
 
-from . import data
+from . import data, runtime
 from .errors import InputError
 from .files import as_path, replacing
+
+VERSION = "0.1.0"  # of paddle_vae, as in pyproject.toml
 
 
 def folder(path=None):
     """The folder of that path, ~ expanded; None: the project's data/weights."""
     return data.folder() / "weights" if path is None else as_path(path, "the folder")
+
+
+def versions():
+    """What, beside a recipe and its seed, decides the bytes that are trained."""
+    return {"paddle_vae": VERSION, "paddle": paddle.__version__, "numpy": np.__version__}
+
+
+def threads():
+    """How many threads Paddle's matrix products use, as runtime.py or the user set it."""
+    for name in ("MKL_NUM_THREADS", "OMP_NUM_THREADS"):  # in the order in which MKL asks
+        if os.environ.get(name):
+            return os.environ[name]
+    return str({name: value for name, value, _ in runtime.settings()}.get("threads") or 1)
+
+
+def make(path):
+    """Make a folder, and those around it; raises InputError where that cannot be."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror.lower() if error.strerror else "no such place"
+        raise InputError(f"{path} cannot be made ({reason}): choose another folder") from error
 
 
 def prepare(path, size):
@@ -24,13 +49,7 @@ def prepare(path, size):
 
     So a training need not end in vain. Raises InputError where they cannot be written.
     """
-    try:
-        os.makedirs(path.parent, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror.lower() if error.strerror else "no such place"
-        raise InputError(
-            f"{path.parent} cannot be made ({reason}): choose another folder"
-        ) from error
+    make(path.parent)
     try:
         with replacing(path) as temporary, open(temporary, "wb") as file:
             for start in range(0, size, 1 << 20):

@@ -1,66 +1,25 @@
 """fit: the training loop, with its progress bar and its history. Introduced in notebook 01."""
 
 import math
-from contextlib import contextmanager
-from dataclasses import dataclass
+import warnings
+from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import paddle
-from tqdm import tqdm
+from paddle.utils import unique_name
 
-from . import data, losses, metrics, models
+from . import data, distributed, losses, metrics, models
+from .checkpoints import Checkpoint, fingerprint
 from .errors import InputError, interval, number, short, whole
+from .history import History
+from .interrupts import Stopped, interruptible, noted
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of missing ipywidgets: then the bar is text
+    from tqdm.auto import tqdm
 
-@dataclass
-class History:
-    """Losses of a training run; the columns are total, reconstruction and KL."""
-
-    steps: np.ndarray  # [steps, 3]: every batch, before its update
-    epochs: np.ndarray  # [epochs, 3]: mean over the batches of each whole epoch
-    test: np.ndarray | None  # [epochs, 3]: after each epoch, where a test set was given
-    batches_per_epoch: int | None = None  # None: the steps are those of whole epochs
-
-    def curve(self, points=200):
-        """The run in at most `points` points: batches seen [P], mean losses until there [P, 3].
-
-        Raises InputError for a run that ended before its first batch.
-        """
-        if len(self.steps) == 0:
-            raise InputError("history has no steps: train for at least one batch")
-        chunks = np.array_split(self.steps, min(whole("points", points), len(self.steps)))
-        seen = np.cumsum([len(chunk) for chunk in chunks])
-        return seen, np.array([chunk.mean(0) for chunk in chunks])
-
-    def plot(self, ax=None):
-        """Draw the losses against the number of batches seen (dots: test); returns the axes.
-
-        The axis of losses begins at 0, unless there are negative ones.
-        """
-        from matplotlib import pyplot as plt
-        from matplotlib.ticker import MaxNLocator
-
-        x, smooth = self.curve()
-        if ax is None:
-            ax = plt.subplots(figsize=(6, 3.2))[1]
-        # Without a KL term, total and reconstruction are one curve.
-        names = ("total", "reconstruction", "KL") if self.steps[:, 2].any() else ("total",)
-        tests = np.zeros((0, 3)) if self.test is None else self.test
-        at = (self.batches_per_epoch or len(self.steps) // max(1, len(self.epochs))) * (
-            1 + np.arange(len(tests))
-        )
-        mark = "." if len(x) == 1 else None  # a line of one point would not be seen
-        for column, name in enumerate(names):
-            ax.plot(x, smooth[:, column], label=name, color=f"C{column}", marker=mark)
-            if len(tests):
-                ax.plot(at, tests[:, column], "o", ms=4, color=f"C{column}")
-        ax.set(xlabel="batches seen", ylabel="loss an image")
-        shown = np.concatenate([smooth, tests])[:, : len(names)]
-        if not (shown < 0).any():
-            ax.set_ylim(0, None)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        ax.legend(frameon=False)
-        return ax
+__all__ = ["History", "Stopped", "fit", "interruptible", "seeded"]
 
 
 def seeded(seed):
@@ -90,8 +49,11 @@ def fit(
     binarize=False,
     seed=0,
     test=None,
+    patience=None,
     callbacks=(),
     progress=True,
+    checkpoint=None,
+    save_every=500,
 ):
     """Train a model in place by Adam and return its History, which is model.history as well.
 
@@ -100,14 +62,25 @@ def fit(
     a constant. beta1, beta2: Adam's. binarize: as in data.batches, for the test set too. seed fixes
     shuffling and noise; initial weights are the model's own. callbacks: functions that are called
     after every epoch, as callback(model, history so far), with the model in eval mode and without
-    gradients; what they draw from Paddle's random state does not change the training.
+    gradients; what they draw from Paddle's random state does not change the training. One with an
+    attribute `every` is also called before the first batch, and after every so many.
+    patience: stop after so many epochs without a lower loss on `test`, and take the weights of the
+    epoch with the lowest. So as not to stop by the test set, give a part of the training images:
+    data.split makes it.
+
+    checkpoint: a folder, where the run is saved every `save_every` batches and after every epoch
+    (checkpoints.py). The same call with the same folder goes on from there, to the same bytes, even
+    after kill -9. Ctrl-C and SIGTERM then end the run after its batch, saved, with `Stopped`.
+    In several processes (distributed.py), each trains on its part of every batch, and only the
+    first one writes, calls the callbacks and shows its progress.
 
     However it ends, also by Ctrl-C, by a notebook's stop or by an error in a callback, the model is
     left in eval mode, without gradients, with the weights of the last whole step, and the losses so
     far are in model.history.
     Raises InputError before the first step for what cannot be trained (numbers out of range, an
-    empty dataset, callbacks that cannot be called, a loss that does not fit the decoder), and
-    FloatingPointError at the step whose loss, or after which a weight, is no finite number.
+    empty dataset, callbacks that cannot be called, a loss that does not fit the decoder, a folder
+    with another run), and FloatingPointError at the step whose loss, or after which a weight, is no
+    finite number.
     """
     epochs, batch_size = whole("epochs", epochs), whole("batch_size", batch_size)
     learning_rate = number("learning_rate", learning_rate, 1e-12, 1e6)
@@ -127,8 +100,23 @@ def fit(
     if test is not None and test.images.shape[1:] != dataset.images.shape[1:]:
         sizes = f"{test.images.shape[1:]}, and those of dataset {dataset.images.shape[1:]}"
         raise InputError(f"images of test have shape {sizes}: prepare both the same way")
+    if patience is not None and test is None:
+        raise InputError("patience needs a loss to watch: give test, such as a part by data.split")
+    patience = None if patience is None else whole("patience", patience)
+    save_every = whole("save_every", save_every)
     if getattr(model, "conditional", False):
         models.one_hot(dataset.labels, len(dataset))  # refuses all but 0..9
+    kept = None
+    if checkpoint is not None:
+        settings = {
+            "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
+            "one_cycle": one_cycle, "beta1": beta1, "beta2": beta2, "beta": beta, "seed": seed,
+            "reconstruction": _name(reconstruction), "value_range": value_range,
+            "binarize": bool(binarize), "patience": patience, "dataset": fingerprint(dataset),
+            "test": fingerprint(test), "model": type(model).__name__,
+            "weights": {name: list(value.shape) for name, value in model.state_dict().items()},
+        }  # fmt: skip
+        kept = Checkpoint(checkpoint, settings, writes=distributed.rank() == 0)
     rng = seeded(seed)
     batches_per_epoch = -(-len(dataset.images) // batch_size)
     total = epochs * batches_per_epoch
@@ -140,7 +128,14 @@ def fit(
     optimizer = paddle.optimizer.Adam(
         rate, beta1, beta2, parameters=model.parameters(), use_multi_tensor=True
     )
-    steps, tests = [], []
+    distributed.join()
+    first, several = distributed.rank() == 0, distributed.processes() > 1
+    callbacks = callbacks if first else []
+    within = [callback for callback in callbacks if getattr(callback, "every", None)]
+    objective = {"reconstruction": reconstruction, "beta": beta}
+    pixels = {"value_range": value_range, "binarize": binarize}
+    steps, tests, epoch = [], [], 1
+    best = {}  # the weights with the lowest test loss
 
     def history():
         each = np.array(steps).reshape(-1, 3)
@@ -148,51 +143,96 @@ def fit(
         means = whole_epochs.reshape(-1, batches_per_epoch, 3).mean(1)
         return History(each, means, np.array(tests) if tests else None, batches_per_epoch)
 
+    def check(what, fine):
+        """Stop unless all is fine."""
+        if fine:
+            return
+        remedy = f"lower learning_rate, which is {learning_rate:g}"
+        if kept and kept.last.exists():
+            remedy += f"; the last good checkpoint is {kept.last}"
+        raise FloatingPointError(f"{what} at step {len(steps)}, in epoch {epoch}: {remedy}")
+
+    def save(epoch, order):
+        """order: the state of `rng` at the start of that epoch, before it shuffles."""
+        check("a weight is no finite number", _finite(model))
+        if first:
+            kept.save(model, optimizer, steps, tests, epoch=epoch, order=order)
+
+    def stopped():
+        where = f"after batch {len(steps)} of {total}"
+        again = f", saved in {kept}: the same call goes on" if kept else ""
+        error = Stopped(where + again)
+        error.signal = (told or [error.signal])[0]
+        return error
+
     try:
-        model.train()
-        with interruptible(), tqdm(total=total, disable=not progress, unit="batch") as bar:
-            for epoch in range(1, epochs + 1):
-                bar.set_description(f"epoch {epoch}/{epochs}", refresh=False)
-                for image, label in data.batches(dataset, batch_size, value_range, rng, binarize):
-                    loss = losses.parts(model(image, label), image, reconstruction, beta)
-                    loss.total.backward()
-                    optimizer.step()
-                    optimizer.clear_grad()
-                    if one_cycle:
-                        rate.step()
-                    steps.append([part.item() for part in loss])
-                    if not math.isfinite(steps[-1][0]):
-                        _diverged(f"the loss is {steps[-1][0]}", len(steps), epoch, learning_rate)
-                    text = "loss {:.1f} = {:.1f} + KL {:.2f}".format(*steps[-1])
-                    bar.set_postfix_str(text, False)
-                    bar.update()
-                used = test is not None or callbacks or epoch == epochs
-                if used and not _finite(model):  # else the next loss would tell
-                    _diverged("a weight is no finite number", len(steps), epoch, learning_rate)
-                if test is not None:
-                    found = metrics.evaluate(
-                        model, test, reconstruction, beta, value_range, binarize, seed
-                    )
-                    tests.append(found)
-                if callbacks:
-                    _call(callbacks, model, history())
+        with kept or nullcontext(), interruptible(), noted(kept is not None) as told:
+            if kept and (found := kept.load(model, optimizer)):
+                steps, tests = found["steps"].tolist(), found["tests"].tolist()
+                epoch, rng.bit_generator.state = found["epoch"], found["order"]
+                best = kept.best_weights() if tests and patience else {}
+            if several:
+                distributed.agree(len(steps), kept)
+            network = paddle.DataParallel(model) if several else model
+            _call(within, model, history)
+            model.train()
+            shown = {"disable": not (progress and first), "unit": "batch"}
+            with tqdm(total=total, initial=len(steps), **shown) as bar:
+                for epoch in range(epoch, epochs + 1):  # noqa: B020, from there
+                    if patience is not None and _since_best(tests) >= patience:
+                        break
+                    bar.set_description(f"epoch {epoch}/{epochs}", refresh=False)
+                    order, stop = rng.bit_generator.state, False
+                    done = len(steps) - (epoch - 1) * batches_per_epoch
+                    batches = data.batches(dataset, batch_size, rng=rng, first=done, **pixels)
+                    for image, label in batches:
+                        if several:
+                            parts, stop = distributed.learn(network, image, label, told, objective)
+                        else:
+                            loss = losses.parts(model(image, label), image, **objective)
+                            loss.total.backward()
+                            parts, stop = [part.item() for part in loss], bool(told)
+                        with unique_name.guard():  # for Checkpoint.load
+                            optimizer.step()
+                        optimizer.clear_grad()
+                        if one_cycle:
+                            rate.step()
+                        steps.append(parts)
+                        check(f"the loss is {parts[0]}", math.isfinite(parts[0]))
+                        text = "loss {:.1f} = {:.1f} + KL {:.2f}".format(*parts)
+                        bar.set_postfix_str(text, False)
+                        bar.update()
+                        if len(steps) % batches_per_epoch == 0:
+                            continue  # the epoch's end follows
+                        _call([c for c in within if len(steps) % c.every == 0], model, history)
+                        if kept and (stop or len(steps) % save_every == 0):
+                            save(epoch, order)
+                        if stop:
+                            raise stopped()
+                    if test is not None or callbacks or epoch == epochs:  # else the next loss tells
+                        check("a weight is no finite number", _finite(model))
+                    if test is not None:
+                        found = (0.0, 0.0, 0.0)
+                        if first:
+                            found = metrics.evaluate(model, test, **objective, **pixels, seed=seed)
+                        tests.append(distributed.total(found) if several else found)
+                        check(f"the test loss is {tests[-1][0]}", math.isfinite(tests[-1][0]))
+                        if _since_best(tests) == 0 and patience is not None:
+                            best = {n: weight.numpy() for n, weight in model.state_dict().items()}
+                        if _since_best(tests) == 0 and kept and first:
+                            kept.save_best(model, tests[-1])
+                    _call(callbacks, model, history)
+                    if kept:
+                        save(epoch + 1, rng.bit_generator.state)
+                    if stop and epoch < epochs:
+                        raise stopped()
+            if patience is not None:
+                model.set_state_dict(best)
     finally:
         model.eval()
         optimizer.clear_grad(set_to_zero=False)
         model.history = history()
     return model.history
-
-
-@contextmanager
-def interruptible():
-    """Ctrl-C during a backward pass of our layers leaves Paddle as an OSError: inside this context
-    it is a KeyboardInterrupt."""
-    try:
-        yield
-    except OSError as error:
-        if "KeyboardInterrupt" in str(error):
-            raise KeyboardInterrupt from None
-        raise
 
 
 def _callables(callbacks):
@@ -220,19 +260,29 @@ def _finite(model):
     return all(paddle.isfinite(weight).all().item() for weight in weights)
 
 
-def _diverged(what, step, epoch, learning_rate):
-    remedy = f"lower learning_rate, which is {learning_rate:g}"
-    raise FloatingPointError(f"{what} at step {step}, in epoch {epoch}: {remedy}")
+def _since_best(tests):
+    """How many epochs ago the test loss was lowest; -1 before the first."""
+    return len(tests) - 1 - int(np.argmin([total for total, *_ in tests])) if tests else -1
+
+
+def _name(reconstruction):
+    """A function's name, that of its inside where it is a partial."""
+    while isinstance(reconstruction, partial):
+        reconstruction = reconstruction.func
+    return getattr(reconstruction, "__qualname__", type(reconstruction).__name__)
 
 
 @paddle.no_grad()
 def _call(callbacks, model, history):
-    """Call each in eval mode; afterwards mode and random state are as if nothing had happened."""
-    state = paddle.get_rng_state()
+    """Call each in eval mode, with the history that the function history gives; afterwards mode and
+    random state are as if nothing had happened."""
+    if not callbacks:
+        return
+    state, so_far = paddle.get_rng_state(), history()
     model.eval()
     try:
         for callback in callbacks:
-            callback(model, history)
+            callback(model, so_far)
     finally:
         model.train()
         paddle.set_rng_state(state)
