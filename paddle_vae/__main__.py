@@ -1,4 +1,4 @@
-"""The command line: python -m paddle_vae list | train | evaluate | sample | data | info."""
+"""The command line: python -m paddle_vae list | train | evaluate | sample | export | ..."""
 
 import argparse
 import contextlib
@@ -46,6 +46,7 @@ def parser():
         action="store_true",
         help="by the schedule of the lesson it comes from; keeps the loss, not the weights",
     )
+    sub.add_argument("--processes", metavar="N", type=int, help="share each batch among so many")
     sub = command(
         "evaluate", commands.evaluate, "what a recipe's weights are worth on the test images"
     )
@@ -64,6 +65,11 @@ def parser():
     sub.add_argument("--columns", metavar="N", type=int, default=20)
     sub.add_argument("--seed", metavar="N", type=int, default=0)
     sub.add_argument("--weights", metavar="DIR", help="instead of data/weights, such as runs")
+    sub = command("export", commands.export_model, "write encoder and decoder for other programs")
+    sub.add_argument("name", metavar="NAME")
+    sub.add_argument("--format", choices=["onnx", "paddle"], required=True)
+    sub.add_argument("--output", metavar="DIR", required=True)
+    sub.add_argument("--weights", metavar="DIR", help="instead of data/weights, such as runs")
     sub = command(
         "data", commands.build_data, "build data/NAME.h5 from the four IDX files in a folder"
     )
@@ -78,8 +84,8 @@ def parser():
 
 
 def main(arguments=None):
-    """Run one command -> its exit status: 0; 2 after a sentence on stderr; 130 after Ctrl-C; 141
-    where nobody reads the output any more."""
+    """Run one command -> its exit status: 0; 2 after a sentence on stderr; 130 after Ctrl-C, 143
+    after SIGTERM; 141 where nobody reads the output any more."""
     written = []
     if sys.stderr is None:  # closed: progress bars and messages have no place to go
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115, for as long as the process lives
@@ -88,12 +94,15 @@ def main(arguments=None):
             raise InputError("standard output is closed: leave it open, or redirect it to a file")
         if hasattr(sys.stdout, "reconfigure"):  # a path may hold what this terminal cannot show
             sys.stdout.reconfigure(errors="backslashreplace")
+        status = 0
         with training.interruptible(), contextlib.suppress(_Helped):
             args = parser().parse_args(arguments)
             args.written = written
-            args.function(args)
+            status = args.function(args) or 0
         sys.stdout.flush()
-        return 0
+        return status
+    except training.Stopped as stop:
+        return _complain(f"stopped {stop}", 128 + stop.signal)
     except KeyboardInterrupt:
         files = f"written before: {', '.join(map(str, written))}" if written else "nothing written"
         return _complain(f"stopped; {files}", 130)
@@ -121,7 +130,7 @@ def _complain(message, status=2):
     if len(line) > MOST:
         line = f"{line[: MOST // 2]} ... {line[-MOST // 2 :]}"
     with contextlib.suppress(OSError):
-        start = "\n" if status == 130 else ""  # below the progress bar
+        start = "\n" if status in (130, 143) else ""  # below the progress bar
         print(f"{start}paddle_vae: {line}", file=sys.stderr, flush=True)
     return status
 

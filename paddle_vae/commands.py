@@ -5,11 +5,25 @@
 
 import json
 import os
+import shlex
+import shutil
 import sys
 import time
 from pathlib import Path
 
-from . import classifier, data, metrics, models, recipes, runs, runtime, training, weights
+from . import (
+    classifier,
+    data,
+    distributed,
+    export,
+    metrics,
+    models,
+    recipes,
+    runs,
+    runtime,
+    training,
+    weights,
+)
 from .errors import InputError, whole
 
 
@@ -32,10 +46,10 @@ def train(args):
     if args.ship and args.out is not None:
         raise InputError("--ship writes to data/weights, --out to its DIR: give one of them")
     names = [*recipes.RECIPES, "classifier"] if args.all else [args.name]
-    for option, most in (("epochs", 1_000_000), ("seed", 2**32 - 1)):
+    for option, least, most in (("epochs", 1, 10**6), ("seed", 0, 2**32 - 1), ("processes", 1, 64)):
         value = getattr(args, option)
         if value is not None:
-            whole(f"--{option}", value, option == "epochs", most)
+            whole(f"--{option}", value, least, most)
     rows = {n: recipes.scheduled(n, args.lesson) for n in names if n != "classifier"}
     if args.lesson and "classifier" in names:
         raise InputError("classifier has no schedule of a lesson: leave out --lesson")
@@ -54,18 +68,37 @@ def train(args):
             paths = [recipes.weights_path(name, args.folder, epoch) for epoch in epochs]
         for path in paths:
             runs.prepare(path, size)
+    if args.processes not in (None, 1) and distributed.processes() == 1:
+        return distributed.launch(args.processes, command_line(args)[3:])
+    finished = []  # folders of checkpoints; kept until all is done, so that --all can go on
     for name in names:
         if name == "classifier":
             train_classifier(args)
         else:
-            train_recipe(args, rows[name])
+            finished.append(train_recipe(args, rows[name]))
+    if distributed.rank() == 0:
+        for folder in finished:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def command_line(args):
+    """What was typed, as a list: python -m paddle_vae train NAME, with its options."""
+    words = ["python", "-m", "paddle_vae", "train", *([args.name] if args.name else [])]
+    words += [f"--{flag}" for flag in ("all", "ship", "lesson") if getattr(args, flag)]
+    for option in ("epochs", "seed", "out", "processes"):
+        if getattr(args, option) is not None:
+            words += [f"--{option}", str(getattr(args, option))]
+    return words
 
 
 def train_recipe(args, recipe):
     name = recipe.name
     seed = recipe.seed if args.seed is None else args.seed
     epochs = recipe.epochs if args.epochs is None else args.epochs
-    known = {"recipe": name, "seed": seed}
+    known = {"recipe": name, "seed": seed, "threads": runs.threads()} | runs.versions()
+    # Beside the weights; those of --ship are not the place for what is not finished.
+    checkpoint = runs.folder("runs" if args.ship else args.folder) / name
+    checkpoint = checkpoint.with_name(f"{name}_lesson") if args.lesson else checkpoint
     print(f"{name}: {recipe.summary}, {epochs} epochs, seed {seed}", flush=True)
 
     def keep(model, history):
@@ -75,7 +108,15 @@ def train_recipe(args, recipe):
             args.written.append(path)
 
     start = time.perf_counter()
-    model, history = recipes.train(name, epochs, seed, args.lesson, [keep])
+    try:
+        model, history = recipes.train(
+            name, epochs, seed, args.lesson, [keep], checkpoint=checkpoint
+        )
+    except training.Stopped as stop:
+        stop.args = (f"{stop.args[0].split(': ')[0]}; go on by `{shlex.join(command_line(args))}`",)
+        raise
+    if distributed.rank():  # only the first of several processes writes
+        return checkpoint
     seconds = time.perf_counter() - start
     loss = recipes.evaluate(name, model)
     if args.lesson:
@@ -90,6 +131,7 @@ def train_recipe(args, recipe):
         f"{loss.kl:.2f}, {seconds:.0f} s, written to {path}",
         flush=True,
     )
+    return checkpoint
 
 
 def train_classifier(args):
@@ -213,7 +255,7 @@ def print_measures(measures, group=""):
             print(f"{group + name:<42} {number:<18} {', '.join(rest)}".rstrip())
 
 
-# --- sample, data, info ---
+# --- sample, export, data, info ---
 
 
 def sample(args):
@@ -246,6 +288,12 @@ def sample(args):
     images = model.sample(args.count, label)
     plots.save_grid(images, output, args.columns, recipe.value_range)
     print(f"{args.count} images written to {output}")
+
+
+def export_model(args):
+    for path in export.export(args.name, args.output, args.format, args.weights):
+        args.written.append(path)
+        print(f"{args.name}: written to {path}")
 
 
 def build_data(args):

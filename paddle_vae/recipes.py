@@ -218,8 +218,11 @@ def build(name, seed=None):
     return recipe.build()
 
 
-def train(name, epochs=None, seed=None, lesson=False, callbacks=(), progress=True):
-    """Run a recipe from nothing -> (model, History); with lesson=True by the lesson's schedule."""
+def train(name, epochs=None, seed=None, lesson=False, callbacks=(), progress=True, checkpoint=None):
+    """Run a recipe from nothing -> (model, History); with lesson=True by the lesson's schedule.
+
+    checkpoint: a folder, as for training.fit: where it holds this run, the run goes on.
+    """
     recipe = scheduled(name, lesson)
     seed = recipe.seed if seed is None else seed
     model = build(name, seed)
@@ -235,6 +238,7 @@ def train(name, epochs=None, seed=None, lesson=False, callbacks=(), progress=Tru
         seed=seed,
         callbacks=callbacks,
         progress=progress,
+        checkpoint=checkpoint,
         **recipe.objective,
     )
     return model, history
