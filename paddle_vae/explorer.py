@@ -200,7 +200,7 @@ def _picture(model, codes, labels, view, count=14):
     figure = Figure(figsize=(5, 5), dpi=96, layout="constrained")
     ax = figure.subplots()
     extent = (x - half, x + half, y - half, y + half)
-    ax.imshow(-pixels, cmap="gray", vmin=-3, vmax=1, extent=extent)
+    ax.imshow(-pixels, cmap="gray", vmin=-4, vmax=1, extent=extent)
     plots.scatter(codes, labels, ax=ax).set_aspect("equal", "box")
     ax.set(xlim=extent[:2], ylim=extent[2:])
     canvas = FigureCanvasAgg(figure)
