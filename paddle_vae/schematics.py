@@ -1,6 +1,6 @@
 """Drawings of the models' structure: what goes in, what is computed, what the loss compares.
 
-Introduced in notebooks 01 (autoencoder), 02 (VAE), 06 (labels) and 09 (fully connected).
+Introduced in notebooks 01 (autoencoder), 02 (VAE), 06 (labels), 07 and 09 (fully connected).
 """
 
 import numpy as np
