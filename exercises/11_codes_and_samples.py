@@ -67,7 +67,7 @@ active_units = Write(
 
 
 def majority(distances, labels, k):
-    """kNN: distances [M, N], labels int [N] in 0..9 -> the most frequent label of the k nearest [M].
+    """kNN: distances [M, N], labels int [N] in 0..9 -> the majority of the k nearest [M].
 
     Of several that are as frequent, the smallest.
     """
