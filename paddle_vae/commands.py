@@ -69,7 +69,7 @@ def train(args):
         for path in paths:
             runs.prepare(path, size)
     if args.processes not in (None, 1) and distributed.processes() == 1:
-        return distributed.launch(args.processes, command_line(args)[3:])
+        return distributed.launch(args.processes, [sys.executable, *command_line(args)[1:]])
     finished = []  # folders of checkpoints; kept until all is done, so that --all can go on
     for name in names:
         if name == "classifier":

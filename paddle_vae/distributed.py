@@ -104,8 +104,9 @@ def orphaned():
     return parent is not None and os.getppid() != int(parent)
 
 
-def launch(count, arguments):
-    """Run `python -m paddle_vae` with these arguments in so many processes -> the exit status.
+def launch(count, command):
+    """Run a command, a list such as ["python", "mine.py"], in so many processes on this machine,
+    which share its cores -> the exit status.
 
     The first one prints; the last line of another is shown where that one failed alone.
     """
@@ -116,7 +117,6 @@ def launch(count, arguments):
     shared |= {PARENT: str(os.getpid())}
     if runtime.device() == "cpu":
         shared["PADDLE_DISTRI_BACKEND"] = "gloo"
-    command = [sys.executable, "-m", "paddle_vae", *arguments]
     with contextlib.ExitStack() as stack:
         outputs = [None] + [stack.enter_context(tempfile.TemporaryFile()) for _ in range(count - 1)]
         workers = []
@@ -129,7 +129,8 @@ def launch(count, arguments):
         for output, status in zip(outputs[1:], statuses[1:], strict=True):
             if status and not statuses[0]:
                 output.seek(0)
-                sys.stderr.buffer.write(output.read().strip().splitlines()[-1:][0] + b"\n")
+                lines = output.read().decode(errors="replace").strip().splitlines()
+                print(*lines[-1:], file=sys.stderr)
         return statuses[0] or max(statuses)
 
 

@@ -11,13 +11,14 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import paddle
 from paddle import nn
 from paddle.nn import functional as F
 from paddle.static import InputSpec
 
-from . import recipes, runs
+from . import networks, recipes, runs
 from .data import LABELS
 from .errors import InputError, short
 from .files import as_path, replacing
@@ -57,7 +58,8 @@ class Decoder(nn.Layer):
 
 
 class _ChannelsFirst(nn.Layer):
-    """A layer of images [N, H, W, C] that computes on [N, C, H, W], which ONNX demands."""
+    """A layer of images [N, H, W, C] that computes on [N, C, H, W], as ONNX and Paddle Inference
+    (its oneDNN) demand."""
 
     def __init__(self, layer):
         super().__init__()
@@ -73,6 +75,11 @@ class _ChannelsFirst(nn.Layer):
         else:
             x = F.conv2d(x, layer.weight, layer.bias, layer._stride, layer._padding)
         return x.transpose([0, 2, 3, 1])
+
+
+def _leaky_relu(x, slope=0.01):
+    """layers.leaky_relu, of operations that paddle2onnx 2.1 writes right: it loses the slope."""
+    return paddle.maximum(x, slope * x)
 
 
 def _channels_first(network):
@@ -112,9 +119,10 @@ def export(name, folder, format, weights=None):
             known[part] = {spec.name: ["N", *spec.shape[1:]] for spec in inputs}
             network.eval()
             with contextlib.redirect_stdout(io.StringIO()):  # converters chat
+                _channels_first(network)
                 if format == "onnx":
-                    _channels_first(network)
-                    paddle.onnx.export(network, f"{made}/{part}", inputs, opset_version=13)
+                    with mock.patch.object(networks, "leaky_relu", _leaky_relu):
+                        paddle.onnx.export(network, f"{made}/{part}", inputs, opset_version=13)
                 else:
                     paddle.jit.save(network, f"{made}/{part}", inputs)
         Path(made, "model.json").write_text(json.dumps(known, indent=1) + "\n", "utf-8")
