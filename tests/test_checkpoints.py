@@ -1,16 +1,19 @@
 """fit(checkpoint=...): what survives a kill, a stop, a full disk, and what is refused."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from paddle_vae import VAE, Dataset, Decoder, Encoder, checkpoints, fit, losses
+from paddle_vae.training import Stopped
 
 import numpy as np
 import paddle
 import pytest
+from refusal import refused
 from safetensors.numpy import load_file
 
 HOW = {"epochs": 3, "batch_size": 10, "progress": False}
@@ -197,3 +200,173 @@ def test_killed_ten_times_at_random_moments(tmp_path):
         "last.safetensors",
         "lock",
     ]
+
+
+# --- told to stop ---
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_after_its_batch_saved(digits, tmp_path, number):
+    """As a notebook's stop does; the model can be used, and the same call goes on."""
+    handler = signal.getsignal(number)
+    model, count = small(), iter(range(1, 1000))
+
+    def squared_error(image, target):
+        if next(count) == 10:
+            os.kill(os.getpid(), number)
+        return losses.squared_error(image, target)
+
+    squared_error.__qualname__ = "squared_error"
+    with pytest.raises(Stopped, match=f"after batch 10 of 21, saved in {tmp_path}") as caught:
+        fit(model, digits, **HOW, checkpoint=tmp_path, reconstruction=squared_error)
+    assert caught.value.signal == number and isinstance(caught.value, KeyboardInterrupt)
+    assert signal.getsignal(number) == handler
+    assert len(model.history.steps) == 10 and not model.training
+    model.sample(2)
+    fit(model, digits, **HOW, checkpoint=tmp_path)
+    assert everything(model) == everything(whole(digits))
+
+
+def test_a_second_ctrl_c_does_not_wait(digits, tmp_path):
+    def squared_error(image, target):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("went on")
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit(small(), digits, **HOW, checkpoint=tmp_path, reconstruction=squared_error)
+    assert not isinstance(caught.value, Stopped)
+
+
+# --- refused ---
+
+
+OTHER = {
+    "seed": {"seed": 1},
+    "learning_rate": {"learning_rate": 1e-4},
+    "epochs": {"epochs": 4},
+    "batch_size": {"batch_size": 32},
+    "reconstruction": {"reconstruction": lambda a, b: (a - b).abs().flatten(1).sum(1)},
+}
+
+
+def test_another_run_in_the_folder_is_refused(digits, tmp_path, monkeypatch):
+    fit(small(), digits, **HOW, checkpoint=tmp_path)
+    before = (tmp_path / "last.safetensors").read_bytes()
+
+    def again(model, dataset, *words, **how):
+        how = HOW | {"checkpoint": tmp_path} | how
+        refused(lambda: fit(model, dataset, **how), tmp_path, *words)
+        assert (tmp_path / "last.safetensors").read_bytes() == before
+
+    for name, how in OTHER.items():
+        again(small(), digits, name, **how)
+    pixels = digits.images.copy()
+    pixels[3, 0, 5, 5] ^= 1
+    again(small(), Dataset(pixels, digits.labels), "dataset")
+    again(VAE(Encoder(channel=3), Decoder(channel=3)), digits, "weights")
+    monkeypatch.setattr(checkpoints.runs, "VERSION", "9.9.9")
+    again(small(), digits, "paddle_vae '0.1.0'", "9.9.9")
+
+
+def test_two_runs_in_one_folder(digits, tmp_path):
+    def second(model, history):
+        refused(lambda: fit(small(), digits, **HOW, checkpoint=tmp_path), tmp_path, "in use")
+        seen.append(len(history.epochs))
+
+    seen = []
+    fit(small(), digits, **HOW, checkpoint=tmp_path, callbacks=[second])
+    assert seen == [1, 2, 3]
+
+
+def test_a_place_that_cannot_be_written(digits, tmp_path):
+    (tmp_path / "file").write_text("")
+    refused(lambda: fit(small(), digits, **HOW, checkpoint=tmp_path / "file"), tmp_path / "file")
+    refused(lambda: fit(small(), digits, **HOW, checkpoint="/proc/run"), "/proc/run")
+    refused(lambda: fit(small(), digits, **HOW, checkpoint=3), "checkpoint")
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(digits, tmp_path, monkeypatch):
+    class Full:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def write(self, content):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(Kill):
+        fit(small(), digits, **HOW, checkpoint=tmp_path, reconstruction=killed_at(9))
+    before = (tmp_path / "last.safetensors").read_bytes()
+    real = open
+
+    def full(path, mode="r"):
+        return Full() if str(path).endswith(".tmp") else real(path, mode)
+
+    monkeypatch.setattr(checkpoints, "open", full, raising=False)
+    model = small()
+    refused(lambda: fit(model, digits, **HOW, checkpoint=tmp_path), "last.safe", "disk is full")
+    assert (tmp_path / "last.safetensors").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.safetensors", "lock"]
+    monkeypatch.undo()
+    fit(model, digits, **HOW, checkpoint=tmp_path)
+    assert everything(model) == everything(whole(digits))
+
+
+def test_a_damaged_checkpoint_is_refused(digits, tmp_path):
+    fit(small(), digits, **HOW, checkpoint=tmp_path)
+    path = tmp_path / "last.safetensors"
+    blob = path.read_bytes()
+    for damaged in (b"", blob[:-1], blob[:1000], b"\x80\x04" + blob):
+        path.write_bytes(damaged)
+        refused(lambda: fit(small(), digits, **HOW, checkpoint=tmp_path), path, "remove")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_loss_that_is_no_number_names_the_last_good_checkpoint(digits, tmp_path, value):
+    count = iter(range(1, 1000))
+
+    def term(image, target):
+        return losses.squared_error(image, target) + (value if next(count) == 12 else 0)
+
+    model, how = small(), HOW | {"checkpoint": tmp_path, "save_every": 2}
+    with pytest.raises(FloatingPointError, match=f"at step 12.*{tmp_path}/last.safetensors"):
+        fit(model, digits, **how, reconstruction=term)
+    kept = load_file(tmp_path / "last.safetensors")
+    assert all(np.isfinite(array).all() for array in kept.values())
+    assert kept["history/steps"].shape == (10, 3)
+
+
+# --- patience ---
+
+
+def test_patience_takes_the_best_weights_and_goes_on_to_the_same(digits, tmp_path):
+    """A rate that is far too high soon makes the test loss rise."""
+    training, test = digits[:40], digits[40:]
+    how = {"batch_size": 10, "progress": False, "test": test, "patience": 2, "epochs": 60}
+    how |= {"learning_rate": 0.05, "one_cycle": False}
+    model, other, again = small(), small(), small()
+    history = fit(model, training, **how)
+    best = int(history.test[:, 0].argmin())
+    assert len(history.test) == best + 3 < 60
+    kept = {}
+
+    def keep(model, history):
+        kept[len(history.epochs) - 1] = [w.numpy() for w in model.state_dict().values()]
+
+    fit(other, training, **how, checkpoint=tmp_path, callbacks=[keep])
+    for weight, expected in zip(model.state_dict().values(), kept[best], strict=True):
+        np.testing.assert_array_equal(weight.numpy(), expected)
+    saved = load_file(tmp_path / "best.safetensors")
+    assert all(np.array_equal(saved[name], w.numpy()) for name, w in model.state_dict().items())
+    fit(again, training, **how, checkpoint=tmp_path)  # had ended: nothing more is trained
+    assert everything(again) == everything(other) == everything(model)
+    refused(lambda: fit(small(), training, epochs=3, patience=2), "patience", "test")
+    refused(lambda: fit(small(), training, epochs=3, patience=0, test=test), "patience")
+
+
+def test_the_version_is_that_of_the_package():
+    text = (Path(checkpoints.__file__).parents[1] / "pyproject.toml").read_text()
+    assert f'version = "{checkpoints.runs.VERSION}"' in text
