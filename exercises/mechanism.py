@@ -156,7 +156,6 @@ class Write(Exercise):
             return f"this is a {type(answer).__name__}: give the function, my_{self.name}, itself."
         expected, given = [], []
         for words, arguments in self.cases():
-            expected.append(_values(self.reference(*_copies(arguments))))
             mine = _copies(arguments)
             try:
                 result = answer(*mine)
@@ -168,6 +167,7 @@ class Write(Exercise):
                 return UNTRIED
             if result is None:
                 return f"it returns nothing {words}: does its last line begin with return?"
+            expected.append(_values(self.reference(*_copies(arguments))))
             given.append(_values(result))
             if given[-1] is None:
                 return f"it returns a {type(result).__name__} {words}: give a tensor."

@@ -6,6 +6,7 @@ from pathlib import Path
 import exercises
 from exercises import mechanism, progress
 from tools import exercises as tool
+from tools import pages
 
 import nbformat
 import numpy as np
@@ -196,7 +197,7 @@ def test_the_notebooks_have_the_derived_cells(name):
     found = exercises.load(name)
     places = {}
     for cell in notebook.cells:
-        key = tool.exercise_of(cell)
+        key = pages.exercise_of(cell)
         if key is not None:
             same = cell.source == tool.derived(getattr(found, key), cell.cell_type)
             assert same, f"{key} is not as exercises/{name}.py: run `python -m tools.exercises`"

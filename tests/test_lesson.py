@@ -6,7 +6,7 @@ from pathlib import Path
 
 import course
 from tools import committed, pages
-from tools.exercises import exercise_of
+from tools.pages import exercise_of
 
 import nbformat
 import pytest

@@ -14,10 +14,10 @@ import exercises
 import nbformat
 
 from . import committed
+from .pages import exercise_of
 from .run import NOTEBOOKS, run
 
 SOLUTIONS = NOTEBOOKS / "solutions"
-TAG = "exercise:"
 
 
 def main(argv=None):
@@ -43,12 +43,6 @@ def main(argv=None):
     return 0
 
 
-def exercise_of(cell):
-    """The name of the exercise that a cell belongs to, or None."""
-    tags = cell.metadata.get("tags", [])
-    return next((tag.removeprefix(TAG) for tag in tags if tag.startswith(TAG)), None)
-
-
 def derived(exercise, cell_type):
     """What stands in an exercise's cell of that type."""
     return exercise.markdown() if cell_type == "markdown" else exercise.stub()
@@ -66,16 +60,16 @@ def solutions(name):
     """A notebook of an exercise file's statements, solutions and reasons, not run yet."""
     number, found = int(name[:2]), list(exercises.load(name))
     solved = [exercise.solved() for exercise in found]
-    imports = "import numpy as np\n" if any("np." in text for text in solved) else ""
+    used = {"np.": "import numpy as np\n", "paddle.": "import paddle\n"}
+    needed = [line for word, line in used.items() if any(word in text for text in solved)]
+    imports = "".join(needed) + "\n" * bool(needed)  # ruff refuses what a notebook does not use
     cells = [
         nbformat.v4.new_markdown_cell(
             f"# Solutions to notebook {number}\n\nEach exercise of "
             f"[notebook {number}](../{name}.ipynb), with one way to solve it and the reason. "
             "Try them there first."
         ),
-        nbformat.v4.new_code_cell(
-            f'import exercises\n\n{imports}import paddle\n\nex = exercises.load("{name}")'
-        ),
+        nbformat.v4.new_code_cell(f'import exercises\n\n{imports}ex = exercises.load("{name}")'),
     ]
     for exercise, text in zip(found, solved, strict=True):
         cells.append(nbformat.v4.new_markdown_cell(exercise.markdown()))

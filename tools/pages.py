@@ -6,6 +6,8 @@ import re
 import struct
 from dataclasses import dataclass, field
 
+import exercises
+
 from nbconvert.filters import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments import highlight
@@ -20,6 +22,9 @@ from .formulas import FAILED, formula  # noqa: F401
 LINK = re.compile(r'(<(?:a|img|source)\b[^>]*?\s(?:href|src)=")([^"]*)(")')
 HEADING = re.compile(r'<h([1-6]) id="([^"]*)">(.*?)</h\1>', re.DOTALL)
 ANCHOR = re.compile(r'<a class="anchor".*?</a>')
+
+
+TAG = "exercise:"  # of a cell, before its exercise's name
 
 
 @dataclass
@@ -120,8 +125,24 @@ def notebook_body(notebook, name, target=str):
         elif cell.cell_type == "code" and cell.source.strip():
             parts.append(highlighted(cell.source, PythonLexer()))
             parts += [shown(output, name, body) for output in cell.outputs]
+            parts.append(fold(name, exercise_of(cell)))
     body.html = "".join(parts)
     return body
+
+
+def fold(notebook, name):
+    """The solution of an exercise, behind a fold; nothing for a cell of none."""
+    if name is None or notebook not in exercises.names():
+        return ""
+    exercise = getattr(exercises.load(notebook), name)
+    solution = highlighted(exercise.solved(), PythonLexer()) + markdown(exercise.reason)
+    return f"<details><summary>One solution, and why</summary>{solution}</details>\n"
+
+
+def exercise_of(cell):
+    """The name of the exercise that a cell belongs to, or None."""
+    tags = cell.metadata.get("tags", [])
+    return next((tag.removeprefix(TAG) for tag in tags if tag.startswith(TAG)), None)
 
 
 def shown(output, name, body):
