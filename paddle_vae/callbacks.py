@@ -1,4 +1,4 @@
-"""What fit calls after every epoch to show a training: in the notebook, or in VisualDL.
+"""What fit calls to show a training: in the notebook, or in VisualDL.
 
 Introduced in notebook 07; the idea is lesson L2's. Nothing here changes what is trained.
 """
@@ -33,7 +33,7 @@ def pictures(model, images, noise, labels=None):
 
 
 class _Fixed:
-    """The images and the noise that are the same after every epoch; see LiveView."""
+    """The images and the noise that are the same every time; see LiveView."""
 
     def __init__(self, test_images, value_range=(0.0, 1.0), count=10, seed=0, labels=None):
         low, high = interval("value_range", value_range)
@@ -57,7 +57,8 @@ class _Fixed:
 
 class LiveView(_Fixed):
     """Callback of fit that redraws, in one place of a notebook's output, the loss in parts, `count`
-    samples from the same noise, and test images above their reconstructions.
+    samples from the same noise, and test images above their reconstructions: before the training,
+    so that its place is above the progress bar, after every 100 batches, and after every epoch.
 
     test_images: float tensor [N, 1, H, W] in value_range, which is the model's; labels: int [N],
     for a conditional model. Outside a notebook it does nothing.
@@ -65,6 +66,7 @@ class LiveView(_Fixed):
     """
 
     handle = None  # IPython's, of the place in the output
+    every = 100  # batches between two drawings inside an epoch; fit also asks before the first
 
     def __call__(self, model, history):
         ipython = sys.modules.get("IPython")  # a notebook's kernel has imported it
@@ -73,7 +75,7 @@ class LiveView(_Fixed):
         from IPython import display
 
         png = display.Image(self.draw(model, history))
-        if self.handle is None or len(history.epochs) == 1:  # another run gets a place of its own
+        if self.handle is None or not len(history.steps):  # another run gets a place of its own
             self.handle = display.display(png, display_id=True)
         else:
             self.handle.update(png)
@@ -87,7 +89,12 @@ class LiveView(_Fixed):
         found, cols = self.pictures(model), len(self.images)
         figure = Figure(figsize=(10, 2.8), layout="constrained")
         left, right = figure.subfigures(1, 2, width_ratios=(2, 3))
-        history.plot(left.subplots()).set_title(f"after epoch {len(history.epochs)}", fontsize=10)
+        now, batches = left.subplots(), len(history.steps)
+        if batches:
+            history.plot(now)
+        whole_epochs = batches == len(history.epochs) * (history.batches_per_epoch or 0)
+        count = f"epoch {len(history.epochs)}" if whole_epochs else f"batch {batches}"
+        now.set_title(f"after {count}" if batches else "before the training", fontsize=10)
         rows = [-(-len(images) // cols) for images in found.values()]
         axes = right.subplots(len(rows), height_ratios=rows, squeeze=False)[:, 0]
         titles = {"samples": "samples, always from the same noise"}

@@ -294,6 +294,8 @@ def export_model(args):
     for path in export.export(args.name, args.output, args.format, args.weights):
         args.written.append(path)
         print(f"{args.name}: written to {path}")
+    if args.format == "paddle":
+        print(export.ONEDNN)
 
 
 def build_data(args):

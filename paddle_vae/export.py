@@ -24,6 +24,8 @@ from .errors import InputError, short
 from .files import as_path, replacing
 
 FORMATS = ("onnx", "paddle")
+# Paddle 3.3.1's crashes on transposed convolutions, and misreads images with channels last.
+ONEDNN = "Paddle Inference on a CPU: call config.disable_mkldnn() before the predictor is made"
 
 
 class Encoder(nn.Layer):
@@ -58,8 +60,7 @@ class Decoder(nn.Layer):
 
 
 class _ChannelsFirst(nn.Layer):
-    """A layer of images [N, H, W, C] that computes on [N, C, H, W], as ONNX and Paddle Inference
-    (its oneDNN) demand."""
+    """A layer of images [N, H, W, C] that computes on [N, C, H, W], which ONNX demands."""
 
     def __init__(self, layer):
         super().__init__()
@@ -112,6 +113,8 @@ def export(name, folder, format, weights=None):
     runs.make(folder)
     paths = []
     known = {"recipe": name, "format": format, "value_range": recipe.value_range}
+    if format == "paddle":
+        known["note"] = ONEDNN
     with tempfile.TemporaryDirectory() as made:
         for part, (network, inputs) in parts.items():
             if getattr(network.network, "conditional", False):
@@ -119,8 +122,8 @@ def export(name, folder, format, weights=None):
             known[part] = {spec.name: ["N", *spec.shape[1:]] for spec in inputs}
             network.eval()
             with contextlib.redirect_stdout(io.StringIO()):  # converters chat
-                _channels_first(network)
                 if format == "onnx":
+                    _channels_first(network)
                     with mock.patch.object(networks, "leaky_relu", _leaky_relu):
                         paddle.onnx.export(network, f"{made}/{part}", inputs, opset_version=13)
                 else:

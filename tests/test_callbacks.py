@@ -100,8 +100,22 @@ def test_a_run_keeps_its_place_and_another_gets_its_own(monkeypatch):
     view = LiveView(case.images)
     case.fit(view, epochs=3)
     case.fit(view, epochs=2)
-    assert [len(place) for place in notebook.places] == [3, 2]
+    assert [len(place) for place in notebook.places] == [4, 3]  # once before the first batch
     assert all(shown.data.startswith(b"\x89PNG") for shown in sum(notebook.places, []))
+
+
+def test_there_are_pictures_within_an_epoch(monkeypatch):
+    """Of ten images in batches of five, two an epoch; and the training is the same."""
+    notebook, case, plain = Notebook(monkeypatch), Case("mlp_vae_20d"), Case("mlp_vae_20d")
+    view = LiveView(case.images)
+    view.every = 1
+    drawn, draw = [], view.draw
+    monkeypatch.setattr(view, "draw", lambda *now: drawn.append(len(now[1].steps)) or draw(*now))
+    case.fit(view, epochs=2)
+    assert drawn == [0, 1, 2, 3, 4] and [len(place) for place in notebook.places] == [5]
+    plain.fit(epochs=2)
+    weights = [[w.numpy() for w in each.model.state_dict().values()] for each in (case, plain)]
+    assert all(map(np.array_equal, *weights))
 
 
 def test_without_a_notebook_nothing_happens(monkeypatch):

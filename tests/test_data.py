@@ -274,3 +274,25 @@ def test_every_pass_draws_binarized_pixels_anew():
     dataset = data.Dataset(np.full((1, 1, 28, 28), 128, np.uint8), np.zeros(1, np.int64))
     one, two = (next(data.batches(dataset, 1, binarize=True))[0].numpy() for _ in range(2))
     assert not np.array_equal(one, two)
+
+
+def test_split_makes_two_parts_without_a_common_image():
+    images = np.arange(50, dtype="uint8")[:, None, None].repeat(4, 1).repeat(4, 2)
+    dataset = data.Dataset(images, np.arange(50))
+    rest, part = data.split(dataset, 0.1, seed=3)
+    assert (len(rest), len(part)) == (45, 5)
+    assert sorted([*rest.labels, *part.labels]) == list(range(50))
+    assert (np.diff(part.labels) > 0).all() and (part.images[:, 0, 0, 0] == part.labels).all()
+    again, other = data.split(dataset, 0.1, seed=3), data.split(dataset, 0.1, seed=4)
+    assert (again[1].labels == part.labels).all() and (other[1].labels != part.labels).any()
+    for fraction in (0, 1, 0.001, 1.5, -0.1, True, "0.1", None):
+        refused(lambda fraction=fraction: data.split(dataset, fraction), "fraction")
+    refused(lambda: data.split(dataset, 0.1, seed=-1), "seed")
+
+
+def test_batches_from_a_later_one_are_those_of_the_whole_epoch():
+    dataset = data.Dataset(np.zeros((10, 4, 4), "uint8"), np.arange(10))
+    every = [list(data.batches(dataset, 3, rng=np.random.default_rng(0), first=n)) for n in (0, 2)]
+    assert [len(found) for found in every] == [4, 2]
+    for (_, whole), (_, later) in zip(every[0][2:], every[1], strict=True):
+        np.testing.assert_array_equal(whole.numpy(), later.numpy())

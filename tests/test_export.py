@@ -25,6 +25,8 @@ def inference(path, part, inputs):
     program = program if program.exists() else path / f"{part}.pdmodel"
     config = paddle.inference.Config(str(program), str(path / f"{part}.pdiparams"))
     config.disable_glog_info()
+    if hasattr(config, "disable_mkldnn"):  # export.ONEDNN says why
+        config.disable_mkldnn()
     predictor = paddle.inference.create_predictor(config)
     for name in predictor.get_input_names():
         predictor.get_input_handle(name).copy_from_cpu(inputs[name])
