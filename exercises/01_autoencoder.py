@@ -81,15 +81,15 @@ blind = Choose(
     """,
     choices={
         "a": "all black, since most pixels are black",
-        "b": "the average of all training images",
+        "d": "the average of all training images",
         "c": "the training image that is nearest to all others",
-        "d": "grey everywhere",
+        "b": "grey everywhere",
     },
-    right="b",
+    right="d",
     replies={
         "a": "Black is right for most pixels, and very wrong for the others. The square punishes that.",
         "c": "It is sharp, but its strokes stand where few other images have theirs.",
-        "d": "That is wrong for nearly every pixel. Think of one pixel: which number has the smallest "
+        "b": "That is wrong for nearly every pixel. Think of one pixel: which number has the smallest "
         "mean squared distance to many numbers?",
     },
     hints=(
@@ -104,18 +104,18 @@ holes = Choose(
     purpose="Say what the training asked for, and what it did not.",
     minutes=3,
     statement="""
-    The decoder draws smudges at many points of the plane. Which part of the training is responsible
-    for what is drawn there?
+    Take a point of the plane that is far from the codes of all training images. Which part of the
+    training is responsible for what the decoder draws there?
     """,
     choices={
         "a": "the squared error, which is too large there",
-        "b": "none: no image was sent there, so nothing in the loss depends on it",
-        "c": "the number of epochs, which was too small",
+        "c": "none: no image was sent there, so nothing in the loss depends on it",
+        "b": "the number of epochs, which was too small",
     },
-    right="b",
+    right="c",
     replies={
         "a": "The squared error is measured at the codes of images only. There are none here.",
-        "c": "More epochs lower the loss at the codes of images. What would they change elsewhere?",
+        "b": "More epochs lower the loss at the codes of images. What would they change elsewhere?",
     },
     reason="The loss sees the decoder at the codes of the training images only. Notebook 2 changes that.",
 )

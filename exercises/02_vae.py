@@ -178,15 +178,15 @@ lost_code = Choose(
     """,
     choices={
         "a": "the learning rate: it is too low",
-        "b": "how the two terms of the loss are reduced: a mean over pixels beside a sum over dimensions",
+        "d": "how the two terms of the loss are reduced: a mean over pixels beside a sum over dimensions",
         "c": "the number of latent dimensions: it is too small",
-        "d": "the noise: it is too large",
+        "b": "the noise: it is too large",
     },
-    right="b",
+    right="d",
     replies={
         "a": "A low rate makes training slow. It does not make the code say exactly nothing.",
         "c": "Even one number could tell a 1 from a 0, if telling paid.",
-        "d": "The network chooses the size of its noise. Why did it choose 1, the most expensive for "
+        "b": "The network chooses the size of its noise. Why did it choose 1, the most expensive for "
         "the picture?",
     },
     hints=("By how much does a mean over 784 pixels change the weight of the KL term?",),

@@ -13,13 +13,13 @@ code_of_one = Choose(
     encoder answer for that image?
     """,
     choices={
-        "a": "some point of the plane with a tiny std, as an autoencoder would",
-        "b": "mean 0 and std 1 on every axis: N(0, I) itself",
+        "b": "some point of the plane with a tiny std, as an autoencoder would",
+        "a": "mean 0 and std 1 on every axis: N(0, I) itself",
         "c": "mean 0 and a tiny std",
     },
-    right="b",
+    right="a",
     replies={
-        "a": "What would the decoder lose if the code said nothing? There is only one image to draw.",
+        "b": "What would the decoder lose if the code said nothing? There is only one image to draw.",
         "c": "A tiny std costs KL. What is it good for here?",
     },
     hints=("How much must the code tell the decoder, if there is one image only?",),
@@ -36,15 +36,15 @@ far_away = Choose(
     """,
     choices={
         "a": "it goes on changing for ever, in cycles",
-        "b": "every pixel that depends on the direction goes to black or white, and then nothing changes",
+        "d": "every pixel that depends on the direction goes to black or white, and then nothing changes",
         "c": "it becomes grey",
-        "d": "it returns to the picture at the origin",
+        "b": "it returns to the picture at the origin",
     },
-    right="b",
+    right="d",
     replies={
         "a": "A leaky ReLU has two straight pieces. How often can a straight line cross their borders?",
         "c": "Grey is a tanh of 0. What does a straight line do far away, stay near 0?",
-        "d": "What would bring it back? Far away, the numbers before the tanh grow in proportion.",
+        "b": "What would bring it back? Far away, the numbers before the tanh grow in proportion.",
     },
     hints=(
         "Far out, each leaky ReLU stays on one of its two pieces: the network is a straight line.",

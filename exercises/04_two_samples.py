@@ -105,15 +105,15 @@ border = Choose(
     """,
     choices={
         "a": "a circle around each mean",
-        "b": "a straight line, perpendicular to the line between the means",
-        "c": "a parabola",
+        "c": "a straight line, perpendicular to the line between the means",
+        "b": "a parabola",
         "d": "there is none: w is 1/2 everywhere",
     },
-    right="b",
+    right="c",
     replies={
         "a": "A circle would be the set of points with the same distance from one mean. Compare two "
         "distances.",
-        "c": "The squares of z cancel, since both clouds have the same std.",
+        "b": "The squares of z cancel, since both clouds have the same std.",
         "d": "Near the first mean, is the second image as likely?",
     },
     hints=("Where are two squared distances equal?",),
@@ -125,17 +125,18 @@ too_similar = Choose(
     purpose="See that a VAE tells images apart only where it pays.",
     minutes=3,
     statement="""
-    Two training images differ in a few pixels only. To tell them apart in the code costs KL; not to
-    do so costs squared error. What does the optimum do, if the images are very similar?
+    Two training images are so alike that C, the squared distance between them divided by beta, is
+    below 2. To tell them apart in the code costs KL; not to do so costs squared error. What does the
+    optimum do?
     """,
     choices={
-        "a": "it tells them apart all the same, only less",
-        "b": "it gives both the same cloud N(0, I) and draws their average",
+        "b": "it tells them apart all the same, only less",
+        "a": "it gives both the same cloud N(0, I) and draws their average",
         "c": "it draws one of the two for both",
     },
-    right="b",
+    right="a",
     replies={
-        "a": "Then some KL would be paid for each bit of the difference. Below some difference it is "
+        "b": "Then some KL would be paid for each bit of the difference. Below some difference it is "
         "more than the whole squared error that it could save.",
         "c": "The average has a smaller squared error than either.",
     },

@@ -44,7 +44,7 @@ def _by_densities(z, mean, std, images):
 
 smoother = Write(
     smoother,
-    purpose="Write the decoder that no training can beat, and see what it can never draw.",
+    purpose="Write the decoder that is best on its own images, and see what it can never draw.",
     minutes=12,
     statement="""
     Each training image has a cloud N(mean, std²), with a std for each axis. Write what the best
@@ -104,15 +104,15 @@ memory = Choose(
     """,
     choices={
         "a": "the learning rate is too high: lower it",
-        "b": "overfitting: stop where the loss on images outside the training is lowest, or take more images",
+        "d": "overfitting: stop where the loss on images outside the training is lowest, or take more images",
         "c": "posterior collapse: lower the KL weight",
-        "d": "nothing: train until the training loss stops falling",
+        "b": "nothing: train until the training loss stops falling",
     },
-    right="b",
+    right="d",
     replies={
         "a": "Then the training loss would not fall so evenly.",
         "c": "In a collapse, KL goes to 0 and both losses stay near that of the average image.",
-        "d": "Then you choose the model that knows its training images best and others worst.",
+        "b": "Then you choose the model that knows its training images best and others worst.",
     },
     reason="The images by which you choose the epoch must be neither training nor test images.",
 )
@@ -126,13 +126,13 @@ transition = Choose(
     other. What does the best decoder draw on the way?
     """,
     choices={
-        "a": "an even cross-fade from the first image to the second",
-        "b": "the first image, then within a short step the second",
+        "b": "an even cross-fade from the first image to the second",
+        "a": "the first image, then within a short step the second",
         "c": "black in the middle, where there are no codes",
     },
-    right="b",
+    right="a",
     replies={
-        "a": "The weight is a sigmoid of a difference of squared distances. How steep is it here?",
+        "b": "The weight is a sigmoid of a difference of squared distances. How steep is it here?",
         "c": "The two shares add up to 1 everywhere, however few codes there are.",
     },
     hints=("Along the way the sigmoid's argument changes by 2 / 0.1^2 = 200 for each unit.",),

@@ -68,7 +68,7 @@ condition = Write(
             "Your ten places are all 0: the label does not arrive.",
         ),
     },
-    reason="L1's networks do the same, with trailing axes of 1 for their 1 x 1 convolutions.",
+    reason="The networks of the lesson that we follow do the same, with trailing axes of 1 for their 1 x 1 convolutions.",
 )
 
 codes_of_labelled = Choose(
@@ -81,13 +81,13 @@ codes_of_labelled = Choose(
     """,
     choices={
         "a": "ten clusters, farther apart than before",
-        "b": "no clusters: the digits lie over one another",
-        "c": "all codes in one point",
+        "c": "no clusters: the digits lie over one another",
+        "b": "all codes in one point",
     },
-    right="b",
+    right="c",
     replies={
         "a": "To say the digit in the code costs KL. What is it good for, if the decoder knows it?",
-        "c": "Then the code would say nothing about slant or width either.",
+        "b": "Then the code would say nothing about slant or width either.",
     },
     reason="What the decoder is told already need not be paid for in the code.",
 )
@@ -100,13 +100,13 @@ same_code = Choose(
     You decode **one** code with the ten labels in turn. What do the ten pictures have in common?
     """,
     choices={
-        "a": "nothing: each label has a plane of its own",
-        "b": "the style, such as slant, width and thickness",
+        "b": "nothing: each label has a plane of its own",
+        "a": "the style, such as the slant",
         "c": "they are ten times the same digit",
     },
-    right="b",
+    right="a",
     replies={
-        "a": "The layers after the first are shared by all labels. And what do similar codes mean for "
+        "b": "The layers after the first are shared by all labels. And what do similar codes mean for "
         "two digits, if the same encoder made them?",
         "c": "Then the decoder would ignore the label.",
     },

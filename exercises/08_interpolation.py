@@ -58,9 +58,9 @@ slerp = Write(
     purpose="Walk where the codes are, and not through the empty middle.",
     minutes=10,
     statement="""
-    Write spherical interpolation: with the angle α between the two codes,
+    Write spherical interpolation: with the angle ω between the two codes,
 
-    $$z(t) = \\frac{\\sin((1 - t)\\,\\alpha)}{\\sin \\alpha}\\,z_0 + \\frac{\\sin(t\\,\\alpha)}{\\sin \\alpha}\\,z_1$$
+    $$z(t) = \\frac{\\sin((1 - t)\\,\\omega)}{\\sin \\omega}\\,z_0 + \\frac{\\sin(t\\,\\omega)}{\\sin \\omega}\\,z_1$$
 
     The codes need not have length 1.
     """,
@@ -88,7 +88,7 @@ slerp = Write(
         ),
         "no division": Wrong(
             _no_division,
-            "The division by sin α is missing: without it t = 0 does not give the start.",
+            "The division by sin ω is missing: without it t = 0 does not give the start.",
         ),
     },
     reason="Between two codes of the same length, every step has that length, too.",
@@ -103,15 +103,15 @@ middle = Choose(
     """,
     choices={
         "a": "mostly near 0, where the density is highest",
-        "b": "nearly always about 10",
+        "d": "nearly always about 10",
         "c": "anywhere between 0 and 20",
-        "d": "nearly always about 1",
+        "b": "nearly always about 1",
     },
-    right="b",
+    right="d",
     replies={
         "a": "The density is highest there, but there is hardly any volume. Add up 100 squares.",
         "c": "The sum of 100 squares has a mean of 100 and a std of 14. Take the root.",
-        "d": "That is the std on each axis. There are a hundred of them.",
+        "b": "That is the std on each axis. There are a hundred of them.",
     },
     hints=("The squared distance is a sum of 100 squares, each 1 on average.",),
     reason="The root of 100 +- 14 is 10 +- 0.7: a shell.",
@@ -126,13 +126,13 @@ fair_control = Choose(
     the latent space is meaningful." What do you ask for first?
     """,
     choices={
-        "a": "more walks",
-        "b": "the same score for a cross-fade of the two images, pixel by pixel",
+        "b": "more walks",
+        "a": "the same score for a cross-fade of the two images, pixel by pixel",
         "c": "a better classifier",
     },
-    right="b",
+    right="a",
     replies={
-        "a": "That makes the number more exact. It does not say what it means.",
+        "b": "That makes the number more exact. It does not say what it means.",
         "c": "It would judge the trivial method better as well. Which is that here?",
     },
     reason="A score means something only beside that of a method that knows nothing.",

@@ -80,13 +80,13 @@ given_or_drawn = Choose(
     """,
     choices={
         "a": "the weights of the decoder",
-        "b": "the codes: random ones do not lie where codes of images lie",
-        "c": "the squared error, which is only computed for reconstructions",
+        "c": "the codes: random ones do not lie where codes of images lie",
+        "b": "the squared error, which is only computed for reconstructions",
     },
-    right="b",
+    right="c",
     replies={
         "a": "It is one decoder with one set of weights.",
-        "c": "Nothing is trained any more while pictures are drawn.",
+        "b": "Nothing is trained any more while pictures are drawn.",
     },
     reason="Only what goes in differs. The notebook measures by how much.",
 )
@@ -101,13 +101,13 @@ same_start = Choose(
     the training; theirs is constant. What do you conclude from the first epoch?
     """,
     choices={
-        "a": "your network is worse at first and better later",
-        "b": "nothing: after one epoch the two have gone different distances",
+        "b": "your network is worse at first and better later",
+        "a": "nothing: after one epoch the two have gone different distances",
         "c": "their picture is faked",
     },
-    right="b",
+    right="a",
     replies={
-        "a": "The networks may be equal: only the schedules are known to differ.",
+        "b": "The networks may be equal: only the schedules are known to differ.",
         "c": "There is a simpler explanation.",
     },
     reason="Compare at the end of both schedules, or give both the same schedule.",

@@ -129,14 +129,14 @@ more_samples = Choose(
     """,
     choices={
         "a": "they stay equal, only their noise shrinks",
-        "b": "they rise towards log p(x)",
-        "c": "they fall towards log p(x)",
+        "c": "they rise towards log p(x)",
+        "b": "they fall towards log p(x)",
     },
-    right="b",
+    right="c",
     replies={
         "a": "The average weight is right with any number of samples. Its logarithm is not: the "
         "logarithm is concave.",
-        "c": "It is a lower bound: it lies below log p(x).",
+        "b": "It is a lower bound: it lies below log p(x).",
     },
     hints=("Jensen: the mean of a logarithm is at most the logarithm of the mean.",),
     reason="More samples make the average weight steadier, and the logarithm loses less.",

@@ -157,13 +157,13 @@ two_numbers = Choose(
     """,
     choices={
         "a": "your samples are better",
-        "b": "nothing about which is better: the features differ, so the scales do",
-        "c": "your samples are four times as good",
+        "c": "nothing about which is better: the features differ, so the scales do",
+        "b": "your samples are four times as good",
     },
-    right="b",
+    right="c",
     replies={
         "a": "Multiply all features by 10: the distance changes by 100, and the samples do not.",
-        "c": "The distance has no zero and no unit that both share, but for equal distributions.",
+        "b": "The distance has no zero and no unit that both share, but for equal distributions.",
     },
     reason="A Frechet distance may be compared only with the same features, and the same number of images.",
 )

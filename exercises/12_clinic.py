@@ -19,7 +19,7 @@ first_patient = Choose(
     right="b",
     replies={
         "a": "Its KL is 0, and its pictures are the same whatever goes in.",
-        "c": "The pictures would be the same. But look at the loss that its training reports: 0.27 "
+        "c": "The pictures would be the same. But look at the loss that its training reports: 0.26 "
         "cannot be a sum over 784 pixels.",
         "d": "Its clouds have the std of N(0, I): the code is not used at all, so no noise can be "
         "mistaken.",
@@ -35,7 +35,7 @@ first_patient = Choose(
 
 third_patient = Choose(
     "diagnose",
-    purpose="Find a fault that no loss shows: the loss even looks good.",
+    purpose="Diagnose a model whose pictures look healthy.",
     minutes=8,
     statement="What is wrong with patient **C** of lab 1?",
     choices=LOSS,
@@ -95,7 +95,7 @@ first_labels = Choose(
         "e": "What comes follows what is asked for, with one wrong partner for each digit.",
     },
     hints=("In each row of the table, where is the largest number?",),
-    reason="Asked for d it draws d - 1: it was taught that every digit is called one more.",
+    reason="Asked for d it draws d - 1 (for nine of ten digits, in most draws): it was taught that every digit is called one more.",
 )
 
 second_labels = Choose(
@@ -121,21 +121,21 @@ second_labels = Choose(
 
 third_labels = Choose(
     "diagnose",
-    purpose="Tell a label that says nothing from one that says something wrong.",
+    purpose="Tell two faults of labels apart.",
     minutes=4,
     statement="What is wrong with patient **C** of lab 2?",
     choices=DATA,
     right="c",
     replies={
         "a": "Look at what comes when you ask for a 3.",
-        "b": "Then each digit would come as one other. Here everything comes as everything.",
+        "b": "Then each digit would come as one other. Here the label changes next to nothing: an 8 comes most often, whatever is asked for.",
         "d": "Its digits stand upright.",
         "e": "It was given one. But a network that is given a useless label behaves the same: look "
         "at its training labels beside its images.",
     },
     hints=(
         "Is the share of right digits different from chance, 10 %?",
-        "Draw some of `patients['C'].train` with their labels.",
+        "Draw some images of `second['C'].train` with their labels.",
     ),
     reason="Its labels have nothing to do with its images, so it learned to ignore them. Its loss "
     "is higher than the healthy one's, since the label no longer helps.",
@@ -150,7 +150,7 @@ USE = {
 
 second_use = Choose(
     "diagnose",
-    purpose="Distrust a test loss that is too good.",
+    purpose="Find out what three numbers of one model say together.",
     minutes=4,
     statement="What is wrong with patient **B** of lab 3?",
     choices=USE,
@@ -166,7 +166,7 @@ second_use = Choose(
 
 third_use = Choose(
     "diagnose",
-    purpose="Find a layer that behaves differently in training and in use.",
+    purpose="Find a fault that the training does not show.",
     minutes=5,
     statement="What is wrong with patient **C** of lab 3?",
     choices=USE,
@@ -174,11 +174,11 @@ third_use = Choose(
     replies={
         "a": "The same code gives another image in other company.",
         "b": "Its test loss is not better than its training loss.",
-        "d": "Training loss and KL are those of the healthy patient, to the last digit.",
+        "d": "Its training loss is that of the healthy patient, to the last printed digit.",
     },
     hints=(
         "Which layer of a network looks at the other images of a batch?",
-        "patients['C'].model.training says in which mode it is.",
+        "third['C'].model.training says in which mode it is.",
     ),
     reason="In train mode, batch normalization takes mean and variance from the batch. So an image "
     "depends on its company, and the loss is not that of the trained model.",

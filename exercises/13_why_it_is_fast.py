@@ -100,14 +100,14 @@ count_products = Choose(
     """,
     choices={
         "a": "4 * 4 * 32 * 64 = 32,768",
-        "b": "7 * 7 * 4 * 4 * 32 * 64 = 1,605,632",
-        "c": "14 * 14 * 4 * 4 * 32 * 64 = 6,422,528",
+        "c": "7 * 7 * 4 * 4 * 32 * 64 = 1,605,632",
+        "b": "14 * 14 * 4 * 4 * 32 * 64 = 6,422,528",
         "d": "7 * 7 * 64 = 3,136",
     },
-    right="b",
+    right="c",
     replies={
         "a": "That is for one output pixel.",
-        "c": "That counts every input pixel as the middle of a window: with stride 2 there are a "
+        "b": "That counts every input pixel as the middle of a window: with stride 2 there are a "
         "quarter as many windows.",
         "d": "That is the number of outputs. How many products make one of them?",
     },
@@ -119,18 +119,18 @@ who_wins = Choose(
     purpose="Know what makes a computation fast on a processor.",
     minutes=3,
     statement="""
-    Written as a product of two large matrices, a convolution takes exactly as many multiplications
-    as before, and more memory. Why is it several times as fast?
+    Written as one product of two large matrices, a convolution takes exactly as many multiplications
+    as before, and more memory. Why can it be faster all the same?
     """,
     choices={
-        "a": "because matrices are stored compressed",
-        "b": "because a library multiplies large matrices at nearly the processor's full speed",
-        "c": "because fewer numbers are read",
+        "b": "because matrices are stored compressed",
+        "a": "because a library multiplies large matrices at nearly the processor's full speed",
+        "c": "because the zeros of the border are left out",
     },
-    right="b",
+    right="a",
     replies={
-        "a": "They are stored as they are.",
-        "c": "More numbers are read: overlapping windows are copied.",
+        "b": "They are stored as they are.",
+        "c": "They are multiplied like all others.",
     },
     reason="Numbers that are used many times stay in the cache, and the processor multiplies several at once.",
 )

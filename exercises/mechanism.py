@@ -72,6 +72,7 @@ class Choose(Exercise):
     def __init__(
         self, kind, *, purpose, minutes, statement, choices, right, replies, reason, hints=()
     ):
+        choices = dict(sorted(choices.items()))
         listed = "\n".join(f"- **{letter}**: {text}" for letter, text in choices.items())
         statement = f"{textwrap.dedent(statement).strip()}\n\n{listed}"
         super().__init__(kind, purpose, minutes, statement, hints, reason)
@@ -80,11 +81,11 @@ class Choose(Exercise):
     def stub(self):
         """The code cell in which a learner answers."""
         letters = ", ".join(f'"{letter}"' for letter in self.choices)
-        return f"{self.name} = ...  # one of {letters}\nex.{self.name}.check({self.name})"
+        return f"my_{self.name} = ...  # one of {letters}\nex.{self.name}.check(my_{self.name})"
 
     def solved(self):
         """The code cell of who has solved it."""
-        return f'{self.name} = "{self.right}"\nex.{self.name}.check({self.name})'
+        return f'my_{self.name} = "{self.right}"\nex.{self.name}.check(my_{self.name})'
 
     def judge(self, answer):
         letter = str(answer).strip().strip(".)").lower()
