@@ -3,6 +3,7 @@
 `args.written` is a list to which a command adds the files that it wrote.
 """
 
+import contextlib
 import json
 import os
 import shlex
@@ -79,6 +80,8 @@ def train(args):
     if distributed.rank() == 0:
         for folder in finished:
             shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # where other things lie there
+                folder.parent.rmdir()
 
 
 def command_line(args):

@@ -3,16 +3,19 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from paddle_vae import classifier, data, metrics, recipes, training
+from paddle_vae import classifier, data, distributed, metrics, recipes, training
 from paddle_vae.__main__ import main
 
 import numpy as np
+import paddle
 import pytest
 from matplotlib import image as mpl_image
+from safetensors import safe_open
 
 
 def run(capsys, *arguments):
@@ -208,6 +211,48 @@ def test_ctrl_c_is_130_and_names_what_was_written(
     assert status == 130 and "nothing written" in err and "Traceback" not in err
 
 
+@pytest.mark.parametrize("number, expected", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_training_says_how_it_goes_on(
+    capsys, few_images, elsewhere, monkeypatch, number, expected
+):
+    """And the same command ends in the same bytes; another one touches nothing."""
+    command = ("train", "mlp_vae_10d", "--epochs", 4)
+    assert run(capsys, *command, "--out", "whole")[0] == 0
+    step, count = paddle.optimizer.Adam.step, iter(range(1, 100))
+
+    def stopping(self):
+        step(self)
+        if next(count) == 2:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(paddle.optimizer.Adam, "step", stopping)
+    status, _, err = run(capsys, *command)
+    assert status == expected
+    assert "go on by `python -m paddle_vae train mlp_vae_10d --epochs 4`" in err.splitlines()[-1]
+    kept = Path("runs/mlp_vae_10d/last.safetensors").read_bytes()
+    status, _, err = run(capsys, *command, "--seed", 7)
+    assert status == 2 and "seed 0" in err and "mlp_vae_10d" in err
+    assert Path("runs/mlp_vae_10d/last.safetensors").read_bytes() == kept
+    assert run(capsys, *command)[0] == 0
+    name = "mlp_vae_10d.safetensors"
+    assert Path("runs", name).read_bytes() == Path("whole", name).read_bytes()
+    assert [path.name for path in Path("runs").iterdir()] == [name]
+    with safe_open(Path("runs", name), framework="numpy") as file:
+        known = {"recipe", "seed", "epochs", "loss", "threads", "paddle", "paddle_vae"}
+        assert known <= file.metadata().keys()
+
+
+def test_processes_run_the_same_command(capsys, few_images, elsewhere, monkeypatch):
+    started = []
+    monkeypatch.setattr(distributed, "launch", lambda *what: started.append(what) or 3)
+    no_training(monkeypatch)
+    command = ["train", "mlp_vae_10d", "--epochs", 4, "--seed", 2, "--processes", 2]
+    assert run(capsys, *command)[0] == 3
+    ((count, words),) = started
+    assert (count, words[1:3]) == (2, ["-m", "paddle_vae"])
+    assert sorted(words[3:]) == sorted(map(str, command))
+
+
 # --- sample ---
 
 
@@ -256,6 +301,12 @@ BAD = {
     "images 0": (("evaluate", "vae_2d", "--full", "--images", 0), "--images"),
     "classifier epochs 0": (("train", "classifier", "--epochs", 0, "--out", "{tmp}/out"), "epochs"),
     "classifier's lesson": (("train", "classifier", "--lesson", "--out", "{tmp}/out"), "lesson"),
+    "processes 0": (("train", "vae_2d", "--processes", 0, "--out", "{tmp}/out"), "--processes"),
+    "no such format": (("export", "vae_2d", "--format", "torch", "--output", "{tmp}/x"), "torch"),
+    "export into a file": (
+        ("export", "vae_2d", "--format", "paddle", "--output", "{tmp}/ae_2d.safetensors"),
+        "ae_2d.safetensors",
+    ),
     "train nothing": (("train",), "--all"),
     "no data there": (("data", "build", "--source", "{tmp}", "--target", "{tmp}/x.h5"), "idx"),
 }
