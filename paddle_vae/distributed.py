@@ -42,7 +42,8 @@ def join():
     try:
         paddle.distributed.init_parallel_env()
     except NotImplementedError as error:  # no GPU
-        raise InputError("the launcher lacks a backend for CPUs: give it --backend gloo") from error
+        remedy = "set PADDLE_DISTRI_BACKEND=gloo"
+        raise InputError(f"the launcher names no way to talk between CPUs: {remedy}") from error
 
 
 def part(image, label):
