@@ -22,6 +22,8 @@ from .errors import InputError, short
 from .files import as_path, reading, replacing, require_file
 
 AVERAGES = ("moment1", "moment2", "beta1_pow_acc", "beta2_pow_acc")  # Adam's, as Paddle names them
+# Paddle 2 does not tell all of a CPU's random state: there a run goes on with other noise.
+COMPLETE = not paddle.__version__.startswith("2.") or runs.runtime.device() == "gpu"
 REMEDY = "give another folder, or remove this one to begin anew"
 
 
@@ -70,15 +72,17 @@ class Checkpoint:
             averages = _renamed(model, arrays)
             if "LR_Scheduler" in header["optimizer"]:
                 averages["LR_Scheduler"] = header["optimizer"]["LR_Scheduler"]
-            states = paddle.get_rng_state()
             states = [
-                _state(type(state), saved)
-                for state, saved in zip(states, header["paddle"], strict=True)
+                (type(state), saved)
+                for state, saved in zip(paddle.get_rng_state(), header["paddle"], strict=True)
             ]
             np.random.set_state(header["numpy"])
             model.set_state_dict(own)
             optimizer.set_state_dict(averages)
-            paddle.set_rng_state(states)
+            if COMPLETE:
+                paddle.set_rng_state([_state(*state) for state in states])
+            else:
+                paddle.seed(self.settings["seed"] + len(arrays["history/steps"]))
             found = header["position"]
             found |= {name: arrays[f"history/{name}"] for name in ("steps", "tests")}
         return found

@@ -16,6 +16,9 @@ import pytest
 from refusal import refused
 from safetensors.numpy import load_file
 
+same_bytes = pytest.mark.skipif(
+    not checkpoints.COMPLETE, reason="Paddle 2 does not tell all of a CPU's random state"
+)
 HOW = {"epochs": 3, "batch_size": 10, "progress": False}
 
 
@@ -62,6 +65,7 @@ def whole(digits, **how):
     return model
 
 
+@same_bytes
 @pytest.mark.parametrize(
     "step, how",
     [
@@ -125,6 +129,7 @@ def test_numpys_random_state_is_saved_too(digits, tmp_path):
     assert run(3, "stopped") == expected and len(expected) == 3
 
 
+@same_bytes
 def test_batch_norm_goes_on_too(tmp_path):
     from paddle_vae.networks import ConvDecoder, ConvEncoder
 
@@ -174,6 +179,7 @@ def process(*arguments, **more):
     )
 
 
+@same_bytes
 def test_killed_ten_times_at_random_moments(tmp_path):
     """kill -9, wherever it hits: between two batches, in one, while a checkpoint is written."""
     rng, last = np.random.default_rng(), tmp_path / "run" / "last.safetensors"
@@ -205,6 +211,7 @@ def test_killed_ten_times_at_random_moments(tmp_path):
 # --- told to stop ---
 
 
+@same_bytes
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_after_its_batch_saved(digits, tmp_path, number):
     """As a notebook's stop does; the model can be used, and the same call goes on."""
@@ -286,6 +293,7 @@ def test_a_place_that_cannot_be_written(digits, tmp_path):
     refused(lambda: fit(small(), digits, **HOW, checkpoint=3), "checkpoint")
 
 
+@same_bytes
 def test_a_full_disk_leaves_the_last_checkpoint(digits, tmp_path, monkeypatch):
     class Full:
         def __enter__(self):
