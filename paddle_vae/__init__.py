@@ -22,8 +22,11 @@ except OSError as error:  # Paddle asks for the working folder, and makes ~/.cac
 # isort: split
 from . import (  # noqa: E402
     callbacks,
+    checkpoints,
     classifier,
     data,
+    distributed,
+    export,
     layers,
     losses,
     metrics,
@@ -48,8 +51,11 @@ __all__ = [
     "InputError",
     "Output",
     "callbacks",
+    "checkpoints",
     "classifier",
     "data",
+    "distributed",
+    "export",
     "fit",
     "layers",
     "losses",
