@@ -14,10 +14,8 @@ import exercises
 import nbformat
 
 from . import committed
-from .pages import exercise_of
+from .pages import SOLUTIONS, exercise_of
 from .run import NOTEBOOKS, run
-
-SOLUTIONS = NOTEBOOKS / "solutions"
 
 
 def main(argv=None):
