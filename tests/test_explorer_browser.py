@@ -380,7 +380,7 @@ def notebook(path):
 
 
 def test_exported_page(page, tmp_path, train):
-    """As `make lesson` writes it: nbconvert leaves the explorer alone."""
+    """As `make lesson` writes it: the page leaves the explorer alone."""
     output = nbformat.v4.new_output(
         "execute_result",
         {"text/html": explore(VAE(), train.images, train.labels).html, "text/plain": "it"},
@@ -390,7 +390,9 @@ def test_exported_page(page, tmp_path, train):
         nbformat.v4.new_markdown_cell("# A page"),
         nbformat.v4.new_code_cell("explore(...)", outputs=[output], execution_count=1),
     ]
-    pages.write_page(tmp_path / "page.html", nbformat.v4.new_notebook(cells=cells))
+    body = pages.notebook_body(nbformat.v4.new_notebook(cells=cells), "page").html
+    text = f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n{body}'
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
     with browser.chromium() as driver:
         driver.get((tmp_path / "page.html").as_uri())
         alive(driver)
