@@ -44,7 +44,8 @@ class Renderer(IPythonRenderer):
         self.slugs = {}
 
     def inline_math(self, body):
-        return formula(body, "inline")
+        found = formula(body, "inline")  # a browser breaks no line inside a formula
+        return f'<span class="long">{found}</span>' if len(body) > 40 else found
 
     def block_math(self, body):
         return f'<span class="wide">{formula(body, "block")}</span>'  # it stands in a <p>
