@@ -226,7 +226,7 @@ for (const e of document.querySelectorAll("article *, .bar *")) {
 }
 for (const e of document.querySelectorAll("article math")) {
   const box = e.getBoundingClientRect();
-  if (box.right > wide && !e.closest(".wide")) out.push(e.outerHTML.slice(0, 200));
+  if (box.right > wide && !e.closest(".wide, .long")) out.push(e.outerHTML.slice(0, 200));
 }
 for (const e of document.querySelectorAll("pre")) {
   if (e.scrollWidth > e.clientWidth + 1 && !scrolls(e)) out.push("cut off: " + e.textContent);
