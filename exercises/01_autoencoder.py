@@ -63,6 +63,10 @@ squared_error = Write(
             lambda image, target: ((image - target) ** 2).flatten(1).sum(1).sqrt(),
             "Yours is the distance: leave out the root.",
         ),
+        "channel left": Wrong(
+            lambda image, target: ((image - target) ** 2).sum([2, 3]),
+            "The channel's axis is left, [N, 1]: sum over it, too.",
+        ),
         "half": Wrong(
             lambda image, target: 0.5 * ((image - target) ** 2).flatten(1).sum(1),
             "Yours is half of it: this course has no 1/2 in front of the squared error.",

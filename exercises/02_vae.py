@@ -136,6 +136,14 @@ kl = Write(
             lambda mean, logvar: -0.5 * (1 + logvar - mean**2 - logvar.exp()).sum(),
             "You have summed over the images as well: one number for each image, .sum(1).",
         ),
+        "mean as it is": Wrong(
+            lambda mean, logvar: -0.5 * (1 + logvar - mean - logvar.exp()).sum(1),
+            "The mean enters squared: at mean 2, an axis costs 2, which is half of 4.",
+        ),
+        "sum over images": Wrong(
+            lambda mean, logvar: -0.5 * (1 + logvar - mean**2 - logvar.exp()).sum(0),
+            "You have summed over the images: the dimensions are axis 1.",
+        ),
         "mean not squared": Wrong(
             lambda mean, logvar: -0.5 * (1 + logvar - mean.abs() - logvar.exp()).sum(1),
             "The mean enters squared: at mean 2, an axis costs 2, which is half of 4.",

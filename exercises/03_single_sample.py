@@ -97,6 +97,14 @@ price_of_std = Write(
             lambda std, mean: -0.5 * (std**2 + mean**2 - 1 - 2 * paddle.log(std)).sum(1),
             "Your sign is turned round: a KL divergence is never negative.",
         ),
+        "arguments exchanged": Wrong(
+            lambda std, mean: 0.5 * (mean**2 + std**2 - 1 - 2 * paddle.log(mean.abs())).sum(1),
+            "You take the second argument for the std: the std comes first.",
+        ),
+        "no one": Wrong(
+            lambda std, mean: 0.5 * (std**2 + mean**2 - 2 * paddle.log(std)).sum(1),
+            "At std 1 and mean 0 it must be 0: the 1 in the bracket is missing.",
+        ),
         "no half": Wrong(
             lambda std, mean: (std**2 + mean**2 - 1 - 2 * paddle.log(std)).sum(1),
             "Yours is twice as large everywhere: the 1/2 in front is missing.",

@@ -21,7 +21,10 @@ def _logits():
     logits, target = 2 * paddle.randn([4, 6]), paddle.rand([4, 6])
     black, white = paddle.zeros([4, 6]), paddle.ones([4, 6])
     return [
-        ("at logit 0", (black, white)),
+        (
+            "at logit 1",
+            (white, white),
+        ),  # not 0: other right forms have a kink in their gradient there
         ("with grey pixels", (logits, target)),
         ("with black pixels", (logits, black)),
         ("with white pixels", (logits, white)),
@@ -65,6 +68,14 @@ cross_entropy = Write(
         "clipped": Wrong(
             _clipped,
             "Clipping keeps it finite and makes it wrong: at logit 200, a black pixel costs 200.",
+        ),
+        "small constant": Wrong(
+            lambda logits, target: (
+                -(target * (sigmoid(logits) + 1e-7).log())
+                - (1 - target) * (1 - sigmoid(logits) + 1e-7).log()
+            ).sum(1),
+            "The small constant in the logarithm keeps it finite and makes it wrong: at logit 200, a "
+            "black pixel costs 200.",
         ),
         "exp overflows": Wrong(
             lambda logits, target: (paddle.log(1 + logits.exp()) - logits * target).sum(1),

@@ -43,6 +43,16 @@ def _angle_of_product(start, end, t):
     return (paddle.sin((1 - t) * angle) * start + paddle.sin(t * angle) * end) / paddle.sin(angle)
 
 
+def _angle_of_product_unclipped(start, end, t):
+    angle, t = paddle.acos((start * end).sum()), t.unsqueeze(1)
+    return (paddle.sin((1 - t) * angle) * start + paddle.sin(t * angle) * end) / paddle.sin(angle)
+
+
+def _divided_by_angle(start, end, t):
+    angle, t = paddle.acos((start * end).sum() / (start.norm() * end.norm())), t.unsqueeze(1)
+    return (paddle.sin((1 - t) * angle) * start + paddle.sin(t * angle) * end) / angle
+
+
 def _backwards(start, end, t):
     angle, t = paddle.acos((start * end).sum() / (start.norm() * end.norm())), t.unsqueeze(1)
     return (paddle.sin(t * angle) * start + paddle.sin((1 - t) * angle) * end) / paddle.sin(angle)
@@ -81,6 +91,14 @@ slerp = Write(
         "angle of the product": Wrong(
             _angle_of_product,
             "The inner product is the cosine only after a division by both lengths.",
+        ),
+        "angle of the product, not clipped": Wrong(
+            _angle_of_product_unclipped,
+            "The inner product is the cosine only after a division by both lengths.",
+        ),
+        "divided by the angle": Wrong(
+            _divided_by_angle,
+            "You divide by the angle: divide by its sine.",
         ),
         "backwards": Wrong(
             _backwards,

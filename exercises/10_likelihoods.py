@@ -49,6 +49,10 @@ iwae = Write(
             lambda w: w.exp().mean(1).log(),
             "exp(-1000) is 0 in floating point, and its logarithm infinite: take logsumexp.",
         ),
+        "maximum not added back": Wrong(
+            lambda w: paddle.logsumexp(w - w.max(1, keepdim=True), 1) - np.log(w.shape[1]),
+            "You have taken the largest log weight away and not added it back.",
+        ),
         "no log K": Wrong(
             lambda w: paddle.logsumexp(w, 1),
             "Yours is the logarithm of the sum: subtract log K.",

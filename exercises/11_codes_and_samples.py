@@ -63,6 +63,12 @@ active_units = Write(
             lambda mean, threshold: (_variance(mean, 1) > threshold).sum(),
             "You take the variance over the dimensions of an image: the images are the first.",
         ),
+        "wrong axis, divided by N - 1": Wrong(
+            lambda mean, threshold: (
+                _variance(mean, 1) * (mean.shape[1] / (mean.shape[1] - 1)) > threshold
+            ).sum(),
+            "You take the variance over the dimensions of an image: the images are the first.",
+        ),
         "share": Wrong(
             lambda mean, threshold: (_variance(mean, 0) > threshold).astype("float32").mean(),
             "Yours is their share: the number is asked.",
@@ -84,7 +90,7 @@ def majority(distances, labels, k):
 
 def _distances():
     paddle.seed(0)
-    labels = paddle.to_tensor([3, 3, 7, 7, 7, 1, 0, 9])
+    labels = paddle.to_tensor([3, 1, 7, 7, 7, 1, 0, 9])
     near = paddle.to_tensor([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]])
     return [
         ("with k = 1", (near, labels, 1)),
@@ -95,8 +101,8 @@ def _distances():
     ]
 
 
-def _voted(distances, labels, k, descending=False):
-    nearest = paddle.argsort(distances, 1, descending=descending)[:, :k]
+def _voted(distances, labels, k, descending=False, skip=0):
+    nearest = paddle.argsort(distances, 1, descending=descending)[:, skip : skip + k]
     votes = paddle.nn.functional.one_hot(labels[nearest.flatten()], 10)
     return votes.reshape([-1, k, 10]).sum(1).argmax(1)
 
@@ -123,6 +129,14 @@ majority = Write(
         "farthest": Wrong(
             lambda distances, labels, k: _voted(distances, labels, k, descending=True),
             "You let the farthest vote: sort upwards.",
+        ),
+        "nearest left out": Wrong(
+            lambda distances, labels, k: _voted(distances, labels, k, skip=1),
+            "You leave out the nearest, as if it were the asked one itself: here no code is.",
+        ),
+        "the larger wins": Wrong(
+            lambda distances, labels, k: 9 - _voted(distances, 9 - labels, k),
+            "Where two labels have as many votes, yours takes the larger: the smaller one wins.",
         ),
         "all vote": Wrong(
             lambda distances, labels, k: _voted(distances, labels, labels.shape[0]),
