@@ -181,8 +181,8 @@ def solutions(options):
 def handout(options):
     """a class's copy without solutions: handout FOLDER; handout --collect FILES judges answers"""
     run = environment(ROOT, options.python)
-    rest = options.rest or [os.environ[name] for name in ("OUT",) if os.environ.get(name)]
-    if not rest:
+    rest = options.rest or [os.environ.get("OUT")]
+    if not rest[0]:
         raise Stop("handout: name a new folder: python course.py handout FOLDER")
     return become([run, "-m", "tools.handout", *rest], variables(ROOT))
 

@@ -157,7 +157,7 @@ def anchors():
     text = (ROOT / "notebooks" / "glossary.md").read_text(encoding="utf-8")
     found = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
     assert found == sorted(found, key=str.lower), "the glossary is not in alphabetical order"
-    return {re.sub(r"[^\w -]", "", term).lower().replace(" ", "-") for term in found}
+    return {pages.slugify(term) for term in found}
 
 
 @each_notebook
@@ -173,7 +173,8 @@ def test_every_term_is_linked_from_the_notebook_that_it_names():
     assert len(terms) == len(anchors())
     missing = []
     for term, name in terms:
-        anchor = re.sub(r"[^\w -]", "", term).lower().replace(" ", "-")
-        if f"glossary.md#{anchor})" not in (ROOT / "notebooks" / name).read_text(encoding="utf-8"):
+        if f"glossary.md#{pages.slugify(term)})" not in (ROOT / "notebooks" / name).read_text(
+            encoding="utf-8"
+        ):
             missing.append(f"{term} in {name}")
     assert not missing, f"not linked: {missing}"

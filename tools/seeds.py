@@ -63,7 +63,7 @@ def found():
 def keep(name, seed, numbers):
     """Write one seed's numbers into seeds.json; what else is there stays."""
     path = runs.folder() / "seeds.json"
-    records = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    records = runs.lesson_records(path)
     records.setdefault(name, {})[str(seed)] = numbers
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n", "utf-8")
