@@ -9,7 +9,8 @@ import importlib.util
 from pathlib import Path
 
 from . import progress
-from .mechanism import Choose, Exercise, Write, Wrong
+from .language import say
+from .mechanism import KINDS, Choose, Exercise, Write, Wrong
 
 __all__ = ["Choose", "Exercises", "Wrong", "Write", "load", "names"]
 
@@ -32,8 +33,16 @@ class Exercises:
         """Print which exercises of this notebook are done."""
         done = progress.read()
         for key, exercise in self._found.items():
-            state = "done" if f"{self._name}.{key}" in done else "open"
-            print(f"{state}  {key} ({exercise.kind}, {exercise.minutes} min): {exercise.purpose}")
+            state = say("done") if f"{self._name}.{key}" in done else say("open")
+            print(
+                say("{state}  {name} ({kind}, {minutes} min): {purpose}").format(
+                    state=state,
+                    name=key,
+                    kind=say(KINDS[exercise.kind]).lower(),
+                    minutes=exercise.minutes,
+                    purpose=say(exercise.purpose),
+                )
+            )
 
 
 def names():

@@ -14,12 +14,14 @@ import numpy as np
 import paddle
 
 from . import progress
+from .language import say
 
 UNTRIED = "not tried yet. Replace the ... by your answer, and run the cell again."
 NO_GRADIENT = (
     "the values are right, but the gradient is not: compute with Paddle's functions from the "
     "arguments to the result, without numpy(), item() or detach(), or training cannot use it."
 )
+KINDS = {"write": "Write", "predict": "Predict", "diagnose": "Diagnose", "explain": "Explain"}
 RANDOM = "it gives another result each time: draw nothing, and use only what it is given."
 IN_PLACE = "it changes its arguments: make new tensors, and leave those that it is given."
 
@@ -34,31 +36,45 @@ class Exercise:
         self.statement, self.reason = textwrap.dedent(statement).strip(), reason
         self.hints, self._shown = list(hints), 0
 
+    def messages(self):
+        """All that a learner reads of this exercise, for who translates it."""
+        return [self.purpose, self.statement, *self.hints, self.reason]
+
     def markdown(self):
         """The statement, as the cell above the stub."""
-        head = f"### Exercise: {self.name.replace('_', ' ')}"
-        foot = f"*{self.kind.capitalize()}, about {self.minutes} minutes. {self.purpose}*"
-        return f"{head}\n\n{self.statement}\n\n{foot}"
+        head = say("### Exercise: {name}").format(name=self.name.replace("_", " "))
+        foot = say("*{kind}, about {minutes} minutes. {purpose}*").format(
+            kind=say(KINDS[self.kind]), minutes=self.minutes, purpose=say(self.purpose)
+        )
+        return f"{head}\n\n{say(self.statement)}\n\n{foot}"
 
     def check(self, answer=...):
         """Print whether the answer is right, and what is wrong with it; never raises."""
         try:
-            verdict = UNTRIED if answer is ... else self.judge(answer)
+            verdict = say(UNTRIED) if answer is ... else self.judge(answer)
         except Exception as error:  # a learner's object may fail in every way
-            verdict = f"the answer cannot be judged ({type(error).__name__}: {error})."
+            verdict = say("the answer cannot be judged ({error}).").format(
+                error=f"{type(error).__name__}: {error}"
+            )
         if verdict is None:
             progress.add(f"{self.notebook}.{self.name}")
-            verdict = f"right. {self.reason}"
+            verdict = say("right. {reason}").format(reason=say(self.reason))
         print(f"{self.name}: {verdict}")
 
     def hint(self):
         """Print the next hint."""
         if self._shown == len(self.hints):
-            print(f"{self.name}: there are no more hints; {self.name}.solution() shows one way.")
+            text = say("{name}: there are no more hints; {name}.solution() shows one way.")
+            print(text.format(name=self.name))
             return
         self._shown += 1
         print(
-            f"{self.name}, hint {self._shown} of {len(self.hints)}: {self.hints[self._shown - 1]}"
+            say("{name}, hint {number} of {count}: {hint}").format(
+                name=self.name,
+                number=self._shown,
+                count=len(self.hints),
+                hint=say(self.hints[self._shown - 1]),
+            )
         )
 
 
@@ -72,11 +88,17 @@ class Choose(Exercise):
     def __init__(
         self, kind, *, purpose, minutes, statement, choices, right, replies, reason, hints=()
     ):
-        choices = dict(sorted(choices.items()))
-        listed = "\n".join(f"- **{letter}**: {text}" for letter, text in choices.items())
-        statement = f"{textwrap.dedent(statement).strip()}\n\n{listed}"
         super().__init__(kind, purpose, minutes, statement, hints, reason)
-        self.choices, self.right, self.replies = choices, right, replies
+        self.choices, self.right, self.replies = dict(sorted(choices.items())), right, replies
+
+    def messages(self):
+        return [*super().messages(), *self.choices.values(), *self.replies.values()]
+
+    def markdown(self):
+        """The statement with its choices, as the cell above the stub."""
+        head, *body, foot = super().markdown().split("\n\n")
+        listed = [f"- **{letter}**: {say(text)}" for letter, text in self.choices.items()]
+        return "\n\n".join([head, *body, "\n".join(listed), foot])
 
     def stub(self):
         """The code cell in which a learner answers."""
@@ -90,12 +112,22 @@ class Choose(Exercise):
     def judge(self, answer):
         letter = str(answer).strip().strip(".)").lower()
         if letter not in self.choices:
-            return f"{letter[:20]!r} is none of {', '.join(self.choices)}."
-        return None if letter == self.right else f"not {letter}. {self.replies[letter]}"
+            text = say("{answer} is none of {letters}.")
+            return text.format(answer=repr(letter[:20]), letters=", ".join(self.choices))
+        if letter == self.right:
+            return None
+        return say("not {letter}. {reply}").format(letter=letter, reply=say(self.replies[letter]))
 
     def solution(self):
         """Print the right answer with its reason."""
-        print(f"{self.name}: {self.right}, {self.choices[self.right]}. {self.reason}")
+        print(
+            say("{name}: {letter}, {choice}. {reason}").format(
+                name=self.name,
+                letter=self.right,
+                choice=say(self.choices[self.right]),
+                reason=say(self.reason),
+            )
+        )
 
 
 class Wrong:
@@ -131,6 +163,10 @@ class Write(Exercise):
         self.reference, self.cases, self.wrong = solution, cases, wrong
         self.gradients, self.tolerance = tuple(gradients), tolerance
 
+    def messages(self):
+        words = [words for words, _ in self.cases()]
+        return [*super().messages(), *words, *(mistake.message for mistake in self.wrong.values())]
+
     def source(self):
         """The reference solution as a learner would have written it, named my_..."""
         text = textwrap.dedent(inspect.getsource(self.reference))
@@ -150,11 +186,12 @@ class Write(Exercise):
 
     def solution(self):
         """Print the reference solution with its reason."""
-        print(f"{self.source()}\n\n{self.reason}")
+        print(f"{self.source()}\n\n{say(self.reason)}")
 
     def judge(self, answer):
         if not callable(answer):
-            return f"this is a {type(answer).__name__}: give the function, my_{self.name}, itself."
+            text = say("this is a {kind}: give the function, my_{name}, itself.")
+            return text.format(kind=type(answer).__name__, name=self.name)
         expected, given = [], []
         for words, arguments in self.cases():
             mine = _copies(arguments)
@@ -163,27 +200,29 @@ class Write(Exercise):
                 again = answer(*_copies(arguments))
             except (Exception, SystemExit) as error:
                 reason = f"{type(error).__name__}: {error}".split("\n")[0][:200]
-                return f"it stops {words} with {reason}"
+                return say("it stops {at} with {reason}").format(at=say(words), reason=reason)
             if result is ...:
-                return UNTRIED
+                return say(UNTRIED)
             if result is None:
-                return f"it returns nothing {words}: does its last line begin with return?"
+                text = say("it returns nothing {at}: does its last line begin with return?")
+                return text.format(at=say(words))
             expected.append(_values(self.reference(*_copies(arguments))))
             given.append(_values(result))
             if given[-1] is None:
-                return f"it returns a {type(result).__name__} {words}: give a tensor."
+                text = say("it returns a {kind} {at}: give a tensor.")
+                return text.format(kind=type(result).__name__, at=say(words))
             if not _same(_values(again), given[-1], 0):
-                return RANDOM
+                return say(RANDOM)
             if any(
                 not _same(_values(a), _values(b), 0) for a, b in zip(mine, arguments, strict=True)
             ):
-                return IN_PLACE
+                return say(IN_PLACE)
         if all(map(self._close, given, expected)):
-            return None if self._gradients_agree(answer) else NO_GRADIENT
+            return None if self._gradients_agree(answer) else say(NO_GRADIENT)
         difference = self._difference(given, expected)
         for mistake in self.wrong.values():
             if all(map(self._close, given, self._outputs(mistake.function))):
-                return f"{difference} {mistake.message}"
+                return f"{difference} {say(mistake.message)}"
         return difference
 
     def _outputs(self, function):
@@ -201,25 +240,27 @@ class Write(Exercise):
             for w, g, e in zip(words, given, expected, strict=True)
             if not self._close(g, e)
         )
-        begin = f"it is right {right[0]}, and " if right else "it is "
+        begin = say("it is right {at}, and ").format(at=say(right[0])) if right else say("it is ")
+        at = say(at)
         if len(mine) != len(asked):
-            return f"it gives {len(mine)} tensors {at}, and {len(asked)} are asked."
+            text = say("it gives {count} tensors {at}, and {asked} are asked.")
+            return text.format(count=len(mine), at=at, asked=len(asked))
         for one, other in zip(mine, asked, strict=True):
             if one.shape != other.shape:
-                return (
-                    f"it gives the shape {list(one.shape)} {at}, and {list(other.shape)} is asked."
+                return say("it gives the shape {shape} {at}, and {asked} is asked.").format(
+                    shape=list(one.shape), at=at, asked=list(other.shape)
                 )
             if not np.isfinite(one).all() and np.isfinite(other).all():
-                return f"{begin}not finite {at}."
+                return begin + say("not finite {at}.").format(at=at)
             gap = one.astype("float64") - other
             if not _same((one,), (other,), self.tolerance):
                 place = np.unravel_index(np.nanargmax(np.abs(gap)), gap.shape)
                 size, value = gap[place], other[place]
-                return (
-                    f"{begin}{abs(size):.3g} too {'large' if size > 0 else 'small'} {at}, where "
-                    f"{value:.3g} is right."
-                )
-        return "it is wrong."
+                larger = say("{gap} too large {at}, where {value} is right.")
+                smaller = say("{gap} too small {at}, where {value} is right.")
+                text = larger if size > 0 else smaller
+                return begin + text.format(gap=f"{abs(size):.3g}", at=at, value=f"{value:.3g}")
+        return say("it is wrong.")
 
     def _gradients_agree(self, answer):
         names = list(inspect.signature(self.reference).parameters)
