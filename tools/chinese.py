@@ -19,7 +19,7 @@ RULES = {
     "half-width punctuation in Chinese": re.compile(
         rf"{HAN} ?[,;:?!()\"]|[,;:?!()\"] ?{HAN}|{HAN}\.(?!\d)"
     ),
-    "no space beside full-width punctuation": re.compile(rf"(?<![\n>]) {FULL}(?!\w*—)|{FULL} (?!$)"),
+    "no space beside full-width punctuation": re.compile(rf" {FULL}|{FULL} +(?=\S)"),
     "no space between Chinese characters": re.compile(rf"{HAN} +{HAN}"),
 }
 
@@ -31,8 +31,7 @@ def plain(text):
         text = LINK.sub(r"\1", text)
     text = re.sub(r"\*+", "", TAG.sub("", text))
     text = re.sub(r"^ *(?:>|[-+]|\d+\.|#+) +", "", text, flags=re.MULTILINE)
-    return "\n".join(" ".join(cell.strip() for cell in row.split("|")) if "|" in row else row
-                     for row in text.split("\n"))  # fmt: skip
+    return re.sub(r" *\| *", "\n", text)  # the cells of a table, one by one
 
 
 def faults(text):
