@@ -153,7 +153,7 @@ encoder_alone = Choose(
     statement="""
     Train the **encoder** of the plane for one more epoch, and leave the decoder as it is. What
     happens to log p(x) by the grid, and what to the ELBO? Answer first, then run this in a cell of
-    your own (half a minute), and compare with the cell that prints `log p(x), by the grid`:
+    your own (half a minute), and compare with the next cell, which measures the model as it is:
 
     ```python
     from paddle_vae import fit
