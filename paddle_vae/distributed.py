@@ -49,9 +49,10 @@ def join():
 def part(image, label):
     """This process's rows of a batch -> (images, labels, their share of the batch, first row).
 
-    Where there are fewer rows than processes, some get one that counts nothing.
+    Where there are fewer rows than processes, some get one that counts nothing. A part begins at an
+    even row: Paddle draws normal numbers in pairs, and noise_of cannot begin within one.
     """
-    count, each = len(image), -(-len(image) // processes())
+    count, each = len(image), 2 * math.ceil(len(image) / processes() / 2)
     first = min(rank() * each, count - 1)
     last = min(first + each, count)
     share = 0.0 if rank() * each >= count else (last - first) / count
