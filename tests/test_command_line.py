@@ -295,6 +295,20 @@ def test_processes_run_the_same_command(capsys, few_images, elsewhere, monkeypat
     assert sorted(words[3:]) == sorted(map(str, command))
 
 
+def test_the_first_of_several_processes_trains_the_classifier(
+    capsys, few_images, elsewhere, monkeypatch
+):
+    monkeypatch.setattr(recipes, "RECIPES", {})
+    monkeypatch.setattr(distributed, "processes", lambda: 2)
+    monkeypatch.setattr(distributed, "rank", lambda: 1)
+    command = ("train", "--all", "--processes", 2, "--epochs", 1)
+    assert run(capsys, *command)[0] == 0
+    assert not list(elsewhere.rglob("*.safetensors"))
+    monkeypatch.setattr(distributed, "rank", lambda: 0)
+    assert run(capsys, *command)[0] == 0
+    assert Path("runs/classifier.safetensors").is_file()
+
+
 # --- sample ---
 
 
