@@ -18,7 +18,7 @@ from pathlib import Path
 import exercises
 
 ROOT = Path(__file__).resolve().parent.parent
-LEFT_OUT = ("exercises/", "notebooks/solutions/", "TEACHING", "tests/", ".ci/", ".github/")
+LEFT_OUT = ("exercises/", "translations/", "notebooks/solutions/", "TEACHING", "tests/", ".ci/", ".github/")
 NEEDED = "exercises/broken.py"  # the clinic's patients: it runs, and says what is wrong with whom
 SECONDS = 60
 
