@@ -27,8 +27,8 @@ squared_error = Write(
     purpose="Settle once what is summed and what is not.",
     minutes=5,
     statement="""
-    Write the loss of this notebook for a batch: the squared error, summed over the pixels, one
-    number for each image.
+    Write the loss of this notebook for a batch, that is, several images at once: the squared error,
+    summed over the pixels, one number for each image.
     """,
     cases=_pictures,
     gradients=("image",),
