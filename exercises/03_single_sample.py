@@ -31,13 +31,15 @@ far_away = Choose(
     purpose="Use what you know about leaky ReLUs.",
     minutes=4,
     statement="""
-    The decoder is made of affine layers and leaky ReLUs, with a tanh at the end. You decode points
-    on a line from the origin, farther and farther out. What happens to the picture?
+    No training step ever goes there. The decoder is made of layers that compute weighted sums plus
+    constants (fully connected layers and convolutions), of leaky ReLUs between them, and a tanh at
+    the end. You decode points on a line from the origin, farther and farther out. What happens to
+    the picture?
     """,
     choices={
         "a": "it goes on changing for ever, in cycles",
         "d": "every pixel that depends on the direction goes to black or white, and then nothing changes",
-        "c": "it becomes grey",
+        "c": "it becomes grey, a blur that grows with the distance",
         "b": "it returns to the picture at the origin",
     },
     right="d",
@@ -50,6 +52,42 @@ far_away = Choose(
         "Far out, each leaky ReLU stays on one of its two pieces: the network is a straight line.",
     ),
     reason="Far out the network is linear along the line, and the tanh of a growing number is 1 or -1.",
+)
+
+outward = Choose(
+    "predict",
+    purpose="Ask of a pattern whether it belongs to the image or to one trained network.",
+    minutes=5,
+    statement="""
+    The code of `source[0]` lies to the upper right of the origin, and a thousand units away the 2 is
+    left in the upper right, too. The code of `source[1]` lies on another side of the origin. Where
+    will its 2 be left? To look, paste this:
+
+    ```python
+    m = source[1].encode(x)[0].numpy()[0]
+    print("code", m)
+    plots.latent_map(source[1].decode, m[0] + wide, m[1] + wide, "1,000 units around the code")
+    plt.show()
+    ```
+    """,
+    choices={
+        "a": "in the upper right again: it is a matter of the image, and that is the same",
+        "b": "in the direction in which its own code lies from the origin, or near it",
+        "c": "on the other side of the origin than its code",
+        "d": "nowhere: a thousand units away there is no 2 in any direction",
+    },
+    right="b",
+    replies={
+        "a": "The image is the same. But the codes of the two networks lie in different directions, and "
+        "each decoder has been asked for the 2 near its own code only.",
+        "c": "What drew the 2 at the code? Far out on the same ray the numbers before the tanh have "
+        "only grown.",
+        "d": "`source[0]` has kept its 2 in a part of all directions. The other one was trained alike.",
+    },
+    hints=("Print where the two codes lie.",),
+    reason="Over five networks the direction in which the picture is most like the 2 was within 5 degrees "
+    "of the direction of the code. The decoder has learned to draw the 2 at its code; farther out on "
+    "that ray the same slopes go on. It belongs to the network, not to the image.",
 )
 
 

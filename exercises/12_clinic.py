@@ -95,7 +95,7 @@ first_labels = Choose(
         "e": "What comes follows what is asked for, with one wrong partner for each digit.",
     },
     hints=("In each row of the table, where is the largest number?",),
-    reason="Asked for d it draws d - 1 (for nine of ten digits, in most draws): it was taught that every digit is called one more.",
+    reason="Asked for d it draws d - 1 (for eight of ten digits, in most draws): it was taught that every digit is called one more.",
 )
 
 second_labels = Choose(
@@ -130,12 +130,12 @@ third_labels = Choose(
         "a": "Look at what comes when you ask for a 3.",
         "b": "Then each digit would come as one other. Here the label changes next to nothing: an 8 comes most often, whatever is asked for.",
         "d": "Its digits stand upright.",
-        "e": "It was given one. But a network that is given a useless label behaves the same: look "
-        "at its training labels beside its images.",
+        "e": "Then a 3 and a 5 from the same code would be the same picture, to the last digit. Its "
+        "pictures differ a little. Look at its training labels beside its images.",
     },
     hints=(
         "Is the share of right digits different from chance, 10 %?",
-        "Draw some images of `second['C'].train` with their labels.",
+        "Read the row of its training images, and then its labels, one by one.",
     ),
     reason="Its labels have nothing to do with its images, so it learned to ignore them. Its loss "
     "is higher than the healthy one's, since the label no longer helps.",

@@ -1,6 +1,7 @@
 """A class's copy of the course holds no solution, keeps answers, and these can be judged."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -25,6 +26,17 @@ def test_no_solution_is_in_it(folder):
             if isinstance(exercise, exercises.Write):
                 assert exercise.source().splitlines()[-1].strip() not in text
             assert exercise.reason not in text
+
+
+def test_the_clinics_patients_run_and_name_no_fault(folder):
+    text = (folder / "exercises" / "broken.py").read_text("utf-8")
+    known = (handout.ROOT / "exercises" / "broken.py").read_text("utf-8")
+    for word in ("shifted", "log sigma", "train mode", "_mean_over_pixels"):
+        assert word in known and word not in text
+    ask = "from exercises import broken; print(len(broken.fresh()), broken.lab2.__doc__)"
+    mine = {"cwd": folder, "env": os.environ | {"PYTHONPATH": str(folder)}}
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, **mine)
+    assert done.stdout.startswith("2000 Patient"), done.stderr
 
 
 def test_answers_are_kept_and_judged(folder, capsys):

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 OPENING = ["What you will see", "What you need", "How long it takes"]
-CLOSING = ["What we saw", "Try it yourself", "Next"]
+CLOSING = ["What we saw", "Next"]
 MOST_LINES = 16  # of a code cell; mostly 3 to 6, at most about 12, and the imports
 
 # What differs from machine to machine or from run to run.

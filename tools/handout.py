@@ -3,23 +3,30 @@
     python -m tools.handout OUT               write the course into the new folder OUT
     python -m tools.handout --collect FILES   judge the answers.json that students hand in
 
-In OUT an exercise keeps a learner's answer in answers.json instead of judging it. To judge means to
+In OUT an exercise keeps a learner's answer in answers.json instead of judging it, and the patients
+of the clinic are packed, so that their faults cannot be read. To judge means to
 run what students wrote: each answer runs in a process of its own, for at most a minute, with the
 rights of who collects.
 """
 
 import argparse
+import base64
 import json
 import shutil
 import subprocess
 import sys
+import textwrap
+import zlib
 from pathlib import Path
 
 import exercises
+from exercises.language import say
 
 ROOT = Path(__file__).resolve().parent.parent
-LEFT_OUT = ("exercises/", "translations/", "notebooks/solutions/", "TEACHING", "tests/", ".ci/", ".github/")
-NEEDED = "exercises/broken.py"  # the clinic's patients: it runs, and says what is wrong with whom
+LEFT_OUT = (
+    "exercises/", "notebooks/solutions/", "translations/", "TEACHING", "tests/", ".ci/", ".github/",
+)  # fmt: skip
+PATIENTS = Path("exercises") / "broken.py"  # of the clinic: a class needs it, and must not read it
 SECONDS = 60
 
 
@@ -44,7 +51,7 @@ def write(out):
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
     )
     for name in filter(None, listed.stdout.split("\0")):
-        if name.startswith(LEFT_OUT) and not name.startswith(NEEDED):
+        if name.startswith(LEFT_OUT):
             continue
         target = out / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -52,11 +59,23 @@ def write(out):
     folder = out / "exercises"
     folder.mkdir(exist_ok=True)
     shutil.copy2(ROOT / "tools" / "pupil.py", folder / "__init__.py")
+    (out / PATIENTS).write_text(sealed(ROOT / PATIENTS), "utf-8")
     texts = {
-        name: {exercise.name: exercise.hints for exercise in exercises.load(name)}
+        name: {each.name: [say(hint) for hint in each.hints] for each in exercises.load(name)}
         for name in exercises.names()
     }
     (folder / "texts.json").write_text(json.dumps(texts, indent=1), "utf-8")
+
+
+def sealed(path):
+    """A module that does what the one at `path` does, and says nothing to who opens it."""
+    packed = base64.b64encode(zlib.compress(path.read_bytes(), 9)).decode()
+    lines = "\n".join(f'    "{line}"' for line in textwrap.wrap(packed, 88))
+    return (
+        '"""The patients of the clinic (notebook 12), packed: nobody reads a diagnosis here."""\n\n'
+        f"import base64\nimport zlib\n\nPACKED = (\n{lines}\n)\n"
+        "exec(zlib.decompress(base64.b64decode(PACKED)))\n"
+    )
 
 
 def collect(paths):
@@ -69,7 +88,8 @@ def collect(paths):
             print(f"{path}: cannot be read: ask for the file again")
             continue
         verdicts = {name: judge(name, text) for name, text in answers.items()}
-        right = sum(": right. " in verdict for verdict in verdicts.values())
+        mark = say("right. {reason}").split("{")[0]
+        right = sum(f": {mark}" in verdict for verdict in verdicts.values())
         print(f"{path}: {right} of {len(answers)} answers are right")
         for verdict in verdicts.values():
             print(f"  {verdict}")

@@ -27,18 +27,6 @@ def without_kl(seed):
 
 
 @paddle.no_grad()
-def exercises(seed):
-    """Exercise 1, another image, the first three of the training set; exercise 2, beta=10 for half
-    the steps."""
-    how = {"learning_rate": 5e-3, "beta2": 0.99}
-    other = code(*trained(seed, 20, picture=seed, **how))
-    heavy = code(*trained(seed, 10, beta=10.0, **how))
-    return {f"other: {key}": other[key] for key in ("error", "kl", "mean", "std_min")} | {
-        f"beta 10: {key}": heavy[key] for key in ("error", "kl", "mean", "std_min")
-    }
-
-
-@paddle.no_grad()
 def source(seed):
     """The source's 100 updates: by how many degrees the direction in which the picture, 1,000 away
     from the code, is most like the 2 differs from the direction of the code itself."""
