@@ -253,7 +253,7 @@ const { unpack, encode, decode, simd } = new Function("WebAssembly",
 def test_same_codes_and_images_as_paddle(shown, train, simd):
     model, explorer = shown
     source = script()[0].split("class Plane")[0]  # the networks: all that needs no page
-    answers = inputs(train)
+    answers = inputs(train, 100 if simd else 20)
     values = {"SOURCE": source, "PACKED": packed(explorer), "INPUTS": answers, "SIMD": simd}
     said = node("".join(f"const {name} = {json.dumps(v)};\n" for name, v in values.items()) + RUN)
     assert said["simd"] is simd

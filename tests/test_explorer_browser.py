@@ -422,7 +422,7 @@ def lesson(name):
         if i == last or gives & needed:
             kept.insert(0, cell)
             needed = needed - gives | takes
-    book.cells = [book.cells[0], *kept]
+    book.cells = kept
     return book
 
 
@@ -491,6 +491,10 @@ RED = """const kinds = ["error", "stderr"].map((kind) => `application/vnd.jupyte
     .filter((text) => text && !/\\d+%\\|/.test(text));  // progress bars may be there"""
 
 
+UNTRUSTED = """const picture = document.querySelector(".jp-OutputArea img");
+  return picture && picture.naturalWidth > 300 && !document.querySelector("[data-state=alive]");"""
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """The address of a server, in whose folder a lesson's notebook lies as a clone has it."""
@@ -543,10 +547,6 @@ def test_lesson_in_notebook_7(server, driver):
     answers_the_hand(driver)
     keys_stay_inside(driver)
     assert not trouble(driver)
-
-
-UNTRUSTED = """const picture = document.querySelector(".jp-OutputArea img[alt*='latent plane']");
-  return picture && picture.naturalWidth > 300 && !document.querySelector("[data-state=alive]");"""
 
 
 def keys_stay_inside(driver):
