@@ -77,7 +77,7 @@ def paddle_vae():
     adam = paddle.optimizer.Adam(RATE, *BETAS, parameters=model.parameters(), use_multi_tensor=True)
     distributed.join()
     several = distributed.processes() > 1
-    network = paddle.DataParallel(model) if several else model
+    network = distributed.parallel(model) if several else model
 
     def loss(network, image, label):
         return pv.losses.parts(network(image), image)

@@ -46,6 +46,17 @@ def join():
         raise InputError(f"the launcher names no way to talk between CPUs: {remedy}") from error
 
 
+def parallel(model):
+    """The model as Paddle's DataParallel, which averages the gradients over the processes; of one
+    that is a view, such as that of a weight used as weight.t(), it would leave each process its own
+    (Paddle 3.3), so here each is made whole in memory before.
+    """
+    for weight in model.parameters():
+        if not weight.stop_gradient:
+            weight.register_hook(lambda gradient: gradient.contiguous())
+    return paddle.DataParallel(model)
+
+
 def part(image, label):
     """This process's rows of a batch -> (images, labels, their share of the batch, first row).
 
@@ -76,7 +87,7 @@ def noise_of(model, first, count):
 
 def learn(network, image, label, told, loss):
     """The gradients of a whole batch, each process from its part -> the batch's losses in parts,
-    and whether any process was told to stop; network: the DataParallel, loss: as Run.loss."""
+    and whether any process was told to stop; network: as from `parallel`, loss: as Run.loss."""
     rows, labels, share, first = part(image, label)
     with noise_of(network._layers, first, len(image)):
         parts = loss(network, rows, labels)

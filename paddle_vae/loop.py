@@ -60,7 +60,7 @@ class Run:
         return len(totals) - 1 - int(np.argmin(totals)) if totals else -1
 
     def loss(self, network, image, label):
-        """The model's loss in parts on a batch; network: the model, or its DataParallel."""
+        """Of a batch, in parts; network: the model, or distributed.parallel of it."""
         return losses.parts(network(image, label), image, **self.objective)
 
     def history(self):
@@ -97,7 +97,7 @@ def train(run, told, progress):
     run.stop then says so at the next moment, in all processes.
     """
     first, several = distributed.rank() == 0, distributed.processes() > 1
-    network = paddle.DataParallel(run.model) if several else run.model
+    network = distributed.parallel(run.model) if several else run.model
     within = [callback for callback in run.callbacks if getattr(callback, "every", None)]
     _call(within, run)
     run.model.train()

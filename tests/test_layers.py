@@ -211,6 +211,15 @@ def test_a_network_trains_as_with_paddles_layers():
 
 
 @pytest.mark.skipif(not layers.AS_LIST, reason="Paddle 2's PyLayer wants all gradients or none")
+@pytest.mark.parametrize("case", FAST)
+def test_gradients_are_whole_in_memory(case):
+    """Paddle's DataParallel does not average one that is a view over the processes."""
+    name, inputs, outputs, kernel, stride, padding, height, width = case
+    layer = getattr(layers, name)(inputs, outputs, kernel, stride, padding)
+    layer(paddle.randn([2, inputs, height, width])).sum().backward()
+    assert layer.weight.grad.is_contiguous() and layer.bias.grad.is_contiguous()
+
+
 def test_gradients_by_paddle_grad_and_none_under_no_grad():
     layer = layers.Conv2D(2, 3, 4, 2, 1)
     x = paddle.randn([2, 2, 8, 8])
