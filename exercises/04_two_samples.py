@@ -84,8 +84,8 @@ weight = Write(
             "Yours is 0 or 1: near the border both images are possible, with a share each.",
         ),
     },
-    reason="It is 1/2 halfway and everywhere on the line through that point that is perpendicular to "
-    "the line between the means.",
+    reason="Halfway between the means it is 1/2, whatever the std is; the std decides how fast it "
+    "changes there.",
 )
 
 
@@ -117,29 +117,60 @@ border = Choose(
         "d": "Near the first mean, is the second image as likely?",
     },
     hints=("Where are two squared distances equal?",),
-    reason="The border is where both means are equally far away.",
+    reason="The border is where both means are equally far away: the line through the point halfway "
+    "that is perpendicular to the line between the means.",
+)
+
+alike = Choose(
+    "predict",
+    purpose="See how little the KL depends on how different two images are.",
+    minutes=4,
+    statement="""
+    For the two 2s, with C = 432, the calculated KL is 1.30. Training images 6 and 8, two ones, are
+    more alike: their squared distance is 83, so C = 83. How large is the calculated KL of the best
+    codes for these two? The cell above has all that computes it:
+
+    ```python
+    print(terms(optimum(83), 83)[1])
+    ```
+    """,
+    choices={
+        "a": "about 0.25, a fifth, as the squared distance is a fifth",
+        "b": "about 0.57, in the ratio of the distances, the root of a fifth",
+        "c": "about 1.1, hardly less",
+    },
+    right="c",
+    replies={
+        "a": "To tell which of two images it is, the clouds must lie apart, and that costs nearly the "
+        "same whatever the images show. What is gained by it is still 83 / 4, about 21.",
+        "b": "The KL is (1/2) ln(1 + r^2): it grows with the logarithm of r^2, where r is the ratio of "
+        "mean and std. How fast can that fall?",
+    },
+    reason="It is 1.14. While C is large, the price of telling two images apart hardly depends on how "
+    "different they are.",
 )
 
 too_similar = Choose(
     "predict",
     purpose="See that a VAE tells images apart only where it pays.",
-    minutes=3,
+    minutes=4,
     statement="""
-    Two training images are so alike that C, the squared distance between them divided by beta, is
-    below 2. To tell them apart in the code costs KL; not to do so costs squared error. What does the
-    optimum do?
+    The KL grows more expensive, or the two images are ever more alike: C falls from 432 toward 0.
+    To tell the images apart in the code costs KL; not to do so costs squared error. What will the
+    KL of the best code do?
     """,
     choices={
-        "b": "it tells them apart all the same, only less",
-        "a": "it gives both the same cloud N(0, I) and draws their average",
-        "c": "it draws one of the two for both",
+        "a": "become ever smaller, but 0 only at C = 0",
+        "b": "reach 0 at some C above 0, without a jump",
+        "c": "drop to 0 in a jump at some C above 0",
     },
-    right="a",
+    right="b",
     replies={
-        "b": "Then some KL would be paid for each bit of the difference. Below some difference it is "
-        "more than the whole squared error that it could save.",
-        "c": "The average has a smaller squared error than either.",
+        "a": "Not to tell them apart costs C / 4, and no more. Is the first bit of KL always worth its "
+        "price? The next figure draws the loss for three values of C.",
+        "c": "Then a KL just above 0 would never be the best. The cells below print the best r for C "
+        "just above the place where it ends.",
     },
-    reason="Below a certain difference the price is higher than all that could be saved. That is "
-    "posterior collapse as the optimum.",
+    reason="At C = 2, as the text below proves. Up to there the optimum gives both images the same "
+    "cloud N(0, I) and draws their average: posterior collapse as the optimum.",
 )

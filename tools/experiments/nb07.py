@@ -54,6 +54,7 @@ def relu_heads(seed):
         found |= {f"{name} zero means": mean, f"{name} zero stds": std}
         if on_mean == on_std:
             which = model.mean_and_std(x)[1].mean(0).argmin().item()
+            found[f"{name} std before"] = model.mean_and_std(x)[1][:, which].mean().item()
             bias = model.encoder.logvar.bias
             bias[which] = bias[which] - 10
             fit(model, images(20_000, 30_000), seed=seed, **BRIEF, **UNIT)
