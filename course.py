@@ -47,6 +47,7 @@ def main(argv=None):
     add("command", nargs="?", default="help", choices=COMMANDS, metavar="COMMAND")
     add("--python", help="the Python (3.10 or newer) from which an environment is made")
     add("--workers", help="how many run side by side in lesson and test (default: 2)")
+    add("--edition", help="lesson, lab: en (default) or zh, the Chinese one")
     add("--source", help="data: the folder with the four original files")
     add("--oldest", action="store_true", help="compat: the lowest version that each bound admits")
     add("--gpu-wheel", action="store_true", help="compat: paddlepaddle-gpu, with or without a GPU")
@@ -86,10 +87,12 @@ def number_of_workers(text):
 
 def lesson(options):
     """run every notebook, write build/lesson/index.html; or only some: lesson 02 05"""
+    language = edition(options)
     run = environment(ROOT, options.python)
     names = options.rest or os.environ.get("ONLY", "").split()
     settings = {**variables(ROOT), **threads(ROOT, options.workers)}
     command = [run, "-m", "tools.run", "--workers", str(options.workers), *names]
+    command += ["--edition", language]
     return become(command, settings)
 
 
@@ -109,12 +112,14 @@ def lab(options):
             "JupyterLab does not start for root: start it as another user or, in a container of "
             "your own, with --allow-root (make lab OPTIONS=--allow-root)"
         )
+    language = edition(options)
     run = environment(ROOT, options.python)
     copy = own_copy(ROOT)
-    first = min((copy / "notebooks").glob("*.ipynb"), default=copy / "notebooks")
+    folder = copy / "notebooks" / ("zh" if language == "zh" else "")
+    first = min(folder.glob("*.ipynb"), default=folder).relative_to(copy)
     command = [
         run, "-m", "jupyterlab", f"--ServerApp.root_dir={copy}",
-        f"--LabApp.default_url=/lab/tree/notebooks/{first.name}",
+        f"--LabApp.default_url=/lab/tree/{first.as_posix()}",
         *rest,
     ]  # fmt: skip
     settings = variables(ROOT, own=True)
@@ -176,6 +181,18 @@ def solutions(options):
     """write and run notebooks/solutions/ (for authors): solutions 02"""
     run = environment(ROOT, options.python)
     return become([run, "-m", "tools.exercises", "--solutions", *options.rest], variables(ROOT))
+
+
+def translate(options):
+    """bring translations/zh/ up to date and list what is to do (for translators): translate 02"""
+    run = environment(ROOT, options.python)
+    return become([run, "-m", "tools.translate", *options.rest], variables(ROOT))
+
+
+def zh(options):
+    """write the Chinese edition from translations/zh/ (for translators)"""
+    run = environment(ROOT, options.python)
+    return become([run, "-m", "tools.translate", "--build"], variables(ROOT))
 
 
 def handout(options):
@@ -241,8 +258,8 @@ def help_(options):
 COMMANDS = {
     command.__name__.rstrip("_"): command
     for command in (
-        lesson, lab, kernel, test, notebooks, stubs, solutions, handout, format_, train, bench,
-        data, compat, clean, distclean, help_,
+        lesson, lab, kernel, test, notebooks, stubs, solutions, translate, zh, handout,
+        format_, train, bench, data, compat, clean, distclean, help_,
     )
 }  # fmt: skip
 
@@ -318,6 +335,14 @@ def asked_anew():
     except EOFError:
         return False
     return answer.strip().lower() in ("n", "new")
+
+
+def edition(options):
+    """The language of the lesson, "en" or "zh", by --edition or $EDITION; or Stop."""
+    language = options.edition or os.environ.get("EDITION") or "en"
+    if language not in ("en", "zh"):
+        raise Stop(f"EDITION is {language!r}: there are en and zh")
+    return language
 
 
 def more_options():

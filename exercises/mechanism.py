@@ -40,8 +40,8 @@ class Exercise:
         """All that a learner reads of this exercise, for who translates it."""
         return [self.purpose, self.statement, *self.hints, self.reason]
 
-    def markdown(self):
-        """The statement, as the cell above the stub."""
+    def markdown(self, say=say):
+        """The statement, as the cell above the stub; `say` translates."""
         head = say("### Exercise: {name}").format(name=self.name.replace("_", " "))
         foot = say("*{kind}, about {minutes} minutes. {purpose}*").format(
             kind=say(KINDS[self.kind]), minutes=self.minutes, purpose=say(self.purpose)
@@ -94,9 +94,9 @@ class Choose(Exercise):
     def messages(self):
         return [*super().messages(), *self.choices.values(), *self.replies.values()]
 
-    def markdown(self):
-        """The statement with its choices, as the cell above the stub."""
-        head, *body, foot = super().markdown().split("\n\n")
+    def markdown(self, say=say):
+        """The statement with its choices, as the cell above the stub; `say` translates."""
+        head, *body, foot = super().markdown(say).split("\n\n")
         listed = [f"- **{letter}**: {say(text)}" for letter, text in self.choices.items()]
         return "\n\n".join([head, *body, "\n".join(listed), foot])
 

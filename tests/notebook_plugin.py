@@ -43,6 +43,8 @@ BAR = re.compile(r"\d+%\|.*\| *\S+/\S+ \[|\d+\S*it \[\d")  # tqdm's, with a tota
 def pytest_configure():
     # A backend in the environment would keep the figures out of the notebook.
     os.environ.pop("MPLBACKEND", None)
+    # The committed outputs are English; a reader's system may be Chinese.
+    os.environ["PADDLE_VAE_LANG"] = "en"
 
 
 # ---- text ------------------------------------------------------------------

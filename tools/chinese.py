@@ -13,9 +13,7 @@ LINK = re.compile(r"!?\[((?:[^\[\]]|\[[^\]]*\])*)\]\([^)\s]*\)")
 TAG = re.compile(r"<[^>\u4e00-\u9fff]+>")
 
 RULES = {
-    "a space belongs between Chinese and Latin": re.compile(
-        rf"{HAN}[A-Za-z0-9]|[A-Za-z0-9%]{HAN}"
-    ),
+    "a space belongs between Chinese and Latin": re.compile(rf"{HAN}[A-Za-z0-9]|[A-Za-z0-9%]{HAN}"),
     "half-width punctuation in Chinese": re.compile(
         rf"{HAN} ?[,;:?!()\"]|[,;:?!()\"] ?{HAN}|{HAN}\.(?!\d)"
     ),

@@ -39,9 +39,9 @@ class Body:
 class Renderer(IPythonRenderer):
     """Markdown for our pages: formulas as MathML, headings to link to, tables that scroll."""
 
-    def __init__(self):
+    def __init__(self, say=str):
         super().__init__(escape=False)
-        self.slugs = {}
+        self.slugs, self.say = {}, say
 
     def inline_math(self, body):
         found = formula(body, "inline")  # a browser breaks no line inside a formula
@@ -57,7 +57,8 @@ class Renderer(IPythonRenderer):
         slug = slugify(plain(text))
         count = self.slugs[slug] = self.slugs.get(slug, -1) + 1
         slug += f"-{count}" if count else ""
-        link = f'<a class="anchor" href="#{slug}" aria-label="Link to this section">#</a>'
+        label = self.say("Link to this section")
+        link = f'<a class="anchor" href="#{slug}" aria-label="{label}">#</a>'
         return f'<h{level} id="{slug}">{text}{link}</h{level}>\n'
 
     def table(self, text):
@@ -82,9 +83,9 @@ def plain(source):
     return " ".join(html.unescape(re.sub(r"<[^>]+>", "", source)).split())
 
 
-def markdown(source, renderer=None):
-    """Markdown with formulas -> HTML."""
-    return MarkdownWithMath(renderer=renderer or Renderer()).render(source)
+def markdown(source, say=str, renderer=None):
+    """Markdown with formulas -> HTML; `say` gives the words that are added in its language."""
+    return MarkdownWithMath(renderer=renderer or Renderer(say)).render(source)
 
 
 def file_body(source, name):
@@ -118,21 +119,21 @@ def sections(source):
     return found
 
 
-def notebook_body(notebook, name, target=str):
+def notebook_body(notebook, name, target=str, say=str):
     """A notebook -> Body. target: where links lead; pictures lie in figures/NAME-N.png."""
-    body, renderer, parts = Body(), Renderer(), []
+    body, renderer, parts = Body(), Renderer(say), []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            parts.append(relink(markdown(cell.source, renderer), target))
+            parts.append(relink(markdown(cell.source, renderer=renderer), target))
         elif cell.cell_type == "code" and cell.source.strip():
             parts.append(highlighted(cell.source, PythonLexer()))
             parts += [shown(output, name, body) for output in cell.outputs]
-            parts.append(fold(name, exercise_of(cell)))
+            parts.append(fold(name, exercise_of(cell), say))
     body.html = "".join(parts)
     return body
 
 
-def fold(notebook, name):
+def fold(notebook, name, say=str):
     """The solution of an exercise, as notebooks/solutions has it, behind a fold; nothing for None.
 
     Not from exercises/ itself: that imports Paddle, which takes seconds and sets up logging.
@@ -142,8 +143,9 @@ def fold(notebook, name):
         return ""
     cells = nbformat.read(path, as_version=4).cells
     at = next(i for i, cell in enumerate(cells) if f"ex.{name}.check(" in cell.source)
-    solution = highlighted(cells[at].source, PythonLexer()) + markdown(cells[at + 1].source)
-    return f"<details><summary>One solution, and why</summary>{solution}</details>\n"
+    code, why = cells[at].source, say(cells[at + 1].source)
+    solution = highlighted(code, PythonLexer()) + markdown(why, say)
+    return f"<details><summary>{say('One solution, and why')}</summary>{solution}</details>\n"
 
 
 def exercise_of(cell):

@@ -3,6 +3,7 @@
     python -m tools.run             run all, write the site build/lesson/
     python -m tools.run 02 05       only these; the other pages as they are committed
     python -m tools.run --write 02  run, and save the outputs into the .ipynb
+    python -m tools.run --edition zh    the Chinese notebooks and pages
 
 Without --write the .ipynb files are only read. `course.py` calls this, with its share of the
 processor's threads set for each kernel.
@@ -39,18 +40,20 @@ def main(argv=None):
     parser.add_argument("names", nargs="*", help="how the names begin, 02 for one; default: all")
     parser.add_argument("--write", action="store_true", help="save the outputs into the .ipynb")
     parser.add_argument("--workers", type=int, default=1, help="how many run side by side")
+    parser.add_argument("--edition", choices=site.LANGUAGES, default="en", help="of the lesson")
     args = parser.parse_args(argv)
 
+    os.environ["PADDLE_VAE_LANG"] = args.edition  # of what the exercises print
+    lesson = None if args.write else site.Site(site.PAGES, language=args.edition)
     paths = [
         path
-        for path in sorted(NOTEBOOKS.glob("*.ipynb"))
+        for path in sorted((lesson.notebooks if lesson else NOTEBOOKS).glob("*.ipynb"))
         if not args.names or path.name.startswith(tuple(args.names))
     ]
     if not paths:
         print(f"no notebook to run: {' '.join(args.names) or 'notebooks/ has none'}")
         return 2
 
-    lesson = None if args.write else site.Site(site.PAGES)
     took, began = {}, time.perf_counter()
     pool = ThreadPoolExecutor(args.workers)
     for path, running in [(path, pool.submit(timed_run, path)) for path in paths]:
@@ -67,15 +70,19 @@ def main(argv=None):
             for name, picture in committed.pictures(notebook).items():
                 (DOCS / name).write_bytes(picture)
         else:
-            target = site.PAGES / f"{path.stem}.html"
+            target = lesson.folder / f"{path.stem}.html"
             lesson.add(path.stem, notebook)
         took[path.stem] = seconds
         print(f"{path.stem:<28}{seconds:6.1f} s   {target.relative_to(ROOT)}", flush=True)
 
     print(f"{'together':<28}{time.perf_counter() - began:6.1f} s")
     if lesson:
-        lesson.finish(took)
-        print(f"open {(site.PAGES / 'index.html').relative_to(ROOT)} in a browser")
+        for edition in site.editions():
+            if edition.language == args.edition:
+                lesson.finish(took)
+            else:
+                edition.finish()  # the twin of each page, as it is committed
+        print(f"open {(lesson.folder / 'index.html').relative_to(ROOT)} in a browser")
     return 0
 
 
@@ -124,12 +131,15 @@ class ThisPython(AsyncKernelManager):
 def timed_run(path):
     """Execute a notebook -> it, or None where it failed, and the seconds that took."""
     notebook, started = nbformat.read(path, as_version=4), time.perf_counter()
-    succeeded = run(notebook, path.stem)
+    succeeded = run(notebook, path.stem, path.parent)
     return notebook if succeeded else None, time.perf_counter() - started
 
 
-def run(notebook, name):
-    """Execute `notebook` in place and show progress; on an error, describe it and return False."""
+def run(notebook, name, folder=NOTEBOOKS):
+    """Execute `notebook` in place, as if it lay in `folder`, and show progress.
+
+    On an error, describe it and return False.
+    """
     # A backend in the environment would keep the figures out of the notebook.
     os.environ.pop("MPLBACKEND", None)
     total = len(notebook.cells)
@@ -148,7 +158,7 @@ def run(notebook, name):
     client = NotebookClient(
         notebook,
         kernel_manager_class=ThisPython,
-        resources={"metadata": {"path": str(NOTEBOOKS)}},
+        resources={"metadata": {"path": str(folder)}},
         timeout=None,
         record_timing=False,
         store_widget_state=False,

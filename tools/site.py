@@ -2,7 +2,8 @@
 
     python -m tools.site        the notebooks as they are committed, into build/lesson/
 
-`tools.run` writes the same site from the notebooks that it has just run.
+`tools.run` writes the same site from the notebooks that it has just run. The Chinese edition lies
+in a folder zh/ of its own, and each page links to its twin.
 """
 
 import html
@@ -17,6 +18,7 @@ from . import pages
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS, PAGES, ASSETS = ROOT / "notebooks", ROOT / "build" / "lesson", ROOT / "tools" / "assets"
+LANGUAGES = {"en": "English", "zh": "中文"}
 
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
@@ -31,11 +33,22 @@ EARLY = (
 
 
 class Site:
-    """The pages of a course, written one by one; `finish` writes what needs them all."""
+    """The pages of a course, written one by one; `finish` writes what needs them all.
 
-    def __init__(self, folder, notebooks=NOTEBOOKS, root=ROOT):
-        self.folder, self.notebooks, self.root = Path(folder), Path(notebooks), Path(root)
-        readme = (self.root / "README.md").read_text(encoding="utf-8")
+    language: "en", or "zh" for the pages of notebooks/zh, which go into the folder's zh/.
+    """
+
+    def __init__(self, folder, notebooks=NOTEBOOKS, root=ROOT, language="en"):
+        self.root, self.language = Path(root), language
+        self.folder, self.notebooks = Path(folder), Path(notebooks)
+        chinese = self.notebooks / "zh"
+        self.twins = {path.stem for path in chinese.glob("*")}  # have a page in both languages
+        if language == "zh":
+            self.folder, self.notebooks = self.folder / "zh", chinese
+        table = words() if language == "zh" else {}
+        self.say = lambda text: table.get(text, text)
+        readme = self.root / {"en": "README.md", "zh": "README.zh-CN.md"}[language]
+        readme = readme.read_text(encoding="utf-8")
         self.title = pages.title(readme)
         self.lead = next(p for p in blocks(readme) if p and p[0] not in "#!|`[<")
         self.picture = re.search(r"^!\[.*?\]\(.*?\)$", readme, flags=re.MULTILINE)
@@ -53,7 +66,9 @@ class Site:
 
     def add(self, name, notebook):
         """Write the page of a notebook and its pictures."""
-        body = pages.notebook_body(notebook, name, lambda url: self.link(url, self.notebooks))
+        body = pages.notebook_body(
+            notebook, name, lambda url: self.link(url, self.notebooks), self.say
+        )
         for path, picture in body.pictures.items():
             self.put(path, picture)
         self.write(name, body.html)
@@ -73,7 +88,7 @@ class Site:
             if path.suffix == ".ipynb":
                 self.add(path.stem, nbformat.read(path, as_version=4))
             else:
-                body = pages.markdown(text(path))
+                body = pages.markdown(text(path), self.say)
                 self.write(
                     path.stem, pages.relink(body, lambda url: self.link(url, self.notebooks))
                 )
@@ -92,8 +107,9 @@ class Site:
         ]
         script = "window.courseIndex = " + json.dumps(entries, ensure_ascii=False) + ";\n"
         self.put("search-index.js", script.encode("utf-8"))
+        chinese = self.folder / "zh"
         for path in self.folder.rglob("*"):
-            if path.is_file() and path not in self.put_there:
+            if path.is_file() and path not in self.put_there and chinese not in path.parents:
                 path.unlink()  # of a notebook or a figure that is no more
 
     def put(self, path, content):
@@ -105,16 +121,20 @@ class Site:
     def index(self, seconds):
         """The first page: what the course is, and what each notebook is for."""
         lead = self.lead + (f"\n\n{self.picture[0]}" if self.picture else "")
-        lead = pages.relink(pages.markdown(lead), lambda url: self.link(url, self.root))
+        lead = pages.relink(pages.markdown(lead, self.say), lambda url: self.link(url, self.root))
         rows = []
         for path in self.sources():
             heading, name = html.escape(self.order[path.stem]), path.stem
             source = first_cell(path) if path.suffix == ".ipynb" else text(path)
-            question = pages.markdown(next((p for p in blocks(source) if p[0] != "#"), ""))
+            question = next((p for p in blocks(source) if p[0] != "#"), "")
+            question = pages.markdown(question, self.say)
             question = pages.relink(question, lambda url: self.link(url, self.notebooks))
-            times = [f"How long it takes: {how}"] if (how := reading_time(source)) else []
+            how, times = reading_time(source, self.say("How long it takes")), []
+            if how:
+                times.append(self.say("How long it takes: {time}").format(time=how))
             if name in seconds:
-                times.append(f"The code ran here in {seconds[name]:.0f} s.")
+                ran = self.say("The code ran here in {seconds} s.")
+                times.append(ran.format(seconds=f"{seconds[name]:.0f}"))
             times = f'<p class="times">{html.escape(" ".join(times))}</p>' if times else ""
             link = f'<h2><a href="{name}.html">{heading}</a></h2>'
             rows.append(f"<li>{link}{question}{times}</li>")
@@ -130,7 +150,9 @@ class Site:
             return
         up = "../" * (name.count("/") + 1)
         if path.suffix == ".md":
-            body = pages.relink(pages.markdown(source), lambda url: self.link(url, path.parent, up))
+            body = pages.relink(
+                pages.markdown(source, self.say), lambda url: self.link(url, path.parent, up)
+            )
         else:
             body = f"<h1>{html.escape(name)}</h1>" + pages.file_body(source, path.name)
         self.save(f"files/{name}.html", name, body, None, up)
@@ -158,8 +180,9 @@ class Site:
     def save(self, path, title, body, name, up=""):
         """Write one page: `body` in the frame that all pages share."""
         whole = title if name is None and not up else f"{title} · {self.title}"
+        say = self.say
         page = f"""<!DOCTYPE html>
-<html lang="en">
+<html lang="{"zh-CN" if self.language == "zh" else "en"}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -168,19 +191,21 @@ class Site:
 <link rel="icon" href="{ICON}">
 <link rel="stylesheet" href="{up}style.css">
 <script>{EARLY}</script>
-<script src="{up}site.js" data-up="{up}" defer></script>
+<script src="{up}site.js" data-up="{up}" data-words="{self.spoken()}" defer></script>
 </head>
 <body>
-<a class="skip" href="#content">Skip to the text</a>
+<a class="skip" href="#content">{say("Skip to the text")}</a>
 <header class="bar">
-<button class="menu" popovertarget="contents">Contents</button>
+<button class="menu" popovertarget="contents">{say("Contents")}</button>
 <a class="home" href="{up}index.html">{html.escape(self.title)}</a>
-<search class="find"><input type="search" placeholder="Search (press /)" aria-label="Search"
+<search class="find"><input type="search" placeholder="{say("Search (press /)")}"
+aria-label="{say("Search")}"
 autocomplete="off"><div class="results" aria-live="polite" hidden></div></search>
-<button class="theme" aria-label="Dark pages" aria-pressed="false"></button>
+{self.twin(path, name)}<button class="theme" aria-label="{say("Dark pages")}"
+aria-pressed="false"></button>
 </header>
 <div class="frame">
-<nav id="contents" popover aria-label="Contents">
+<nav id="contents" popover aria-label="{say("Contents")}">
 {self.contents(name, up)}</nav>
 <main id="content">
 <article>
@@ -192,10 +217,33 @@ autocomplete="off"><div class="results" aria-live="polite" hidden></div></search
 """
         self.put(path, page.encode("utf-8"))
 
+    def twin(self, path, name):
+        """A link to the same page in the other language, where there is one."""
+        if name not in self.twins and not (path == "index.html" and self.twins):
+            return ""
+        other = "en" if self.language == "zh" else "zh"
+        href = f"../{path}" if other == "en" else f"zh/{path}"
+        code = "zh-CN" if other == "zh" else other
+        language = f'lang="{code}" hreflang="{code}"'
+        return f'<a class="twin" href="{href}" {language}>{LANGUAGES[other]}</a>\n'
+
+    def spoken(self):
+        """What site.js says, as an attribute."""
+        found = {
+            "copy": self.say("Copy"),
+            "copied": self.say("Copied"),
+            "selected": self.say("Selected"),
+            "one": self.say("{count} section"),
+            "many": self.say("{count} sections"),
+            "none": self.say("Nothing found for “{query}”."),
+        }
+        return html.escape(json.dumps(found, ensure_ascii=False))
+
     def contents(self, here, up):
         """All pages, and the headings of this one."""
         mark = ' aria-current="page"'
-        first = f'<li><a href="{up}index.html"{mark * (here is None and not up)}>Start</a></li>'
+        first = f'<li><a href="{up}index.html"{mark * (here is None and not up)}>'
+        first += f"{self.say('Start')}</a></li>"
         rows = [first]
         for name, title in self.order.items():
             inner = ""
@@ -221,16 +269,16 @@ autocomplete="off"><div class="results" aria-live="polite" hidden></div></search
         if at:
             before = names[at - 1]
             links.append(
-                f'<a rel="prev" href="{before}.html"><small>Previous</small>'
+                f'<a rel="prev" href="{before}.html"><small>{self.say("Previous")}</small>'
                 f"{html.escape(self.order[before])}</a>"
             )
         if at + 1 < len(names):
             after = names[at + 1]
             links.append(
-                f'<a rel="next" href="{after}.html"><small>Next</small>'
+                f'<a rel="next" href="{after}.html"><small>{self.say("Next")}</small>'
                 f"{html.escape(self.order[after])}</a>"
             )
-        return f'<nav class="turn" aria-label="Pages">{"".join(links)}</nav>\n'
+        return f'<nav class="turn" aria-label="{self.say("Pages")}">{"".join(links)}</nav>\n'
 
 
 def blocks(source):
@@ -241,10 +289,25 @@ def first_cell(path):
     return nbformat.read(path, as_version=4).cells[0].source
 
 
-def reading_time(source):
+def reading_time(source, heading="How long it takes"):
     """The first sentence below "How long it takes"."""
-    found = re.search(r"^## How long it takes\s+(.+?[.!])(?:\s|$)", source, flags=re.M | re.S)
+    found = re.search(rf"^## {heading}\s+(.+?(?:[.!](?=\s|$)|[。！]))", source, flags=re.M | re.S)
     return found[1] if found else ""
+
+
+def words():
+    """{English: Chinese} of what pages say, and of the solutions' reasons."""
+    import polib  # the English pages do without it
+
+    catalog = polib.pofile(str(ROOT / "translations" / "zh" / "site.po"))
+    said = json.loads(text(ROOT / "exercises" / "zh.json"))
+    return said | {entry.msgid: entry.msgstr for entry in catalog}
+
+
+def editions(folder=PAGES):
+    """The course's sites, the English first; the Chinese where it has been made."""
+    found = [code for code in LANGUAGES if code == "en" or any((NOTEBOOKS / code).glob("*.ipynb"))]
+    return [Site(folder, language=code) for code in found]
 
 
 def text(path):
@@ -262,5 +325,6 @@ def readable(path):
 
 
 if __name__ == "__main__":
-    Site(PAGES).finish()
+    for edition in editions():
+        edition.finish()
     print(f"open {(PAGES / 'index.html').relative_to(ROOT)} in a browser")

@@ -14,7 +14,6 @@ import json
 import re
 
 import exercises
-from exercises import language
 
 import nbformat
 import polib
@@ -163,8 +162,7 @@ def document(name, source):
     text = "".join(parts)
     if name == "glossary":
         return relinked(text)
-    twins = {source: target for source, target in DOCUMENTS.values()}
-    for english, chinese in twins.items():
+    for english, chinese in DOCUMENTS.values():
         text = text.replace(f"]({english}", f"]({chinese}")
     return re.sub(r"\]\(notebooks/(?=\d\d_)", "](notebooks/zh/", text)
 
@@ -183,7 +181,7 @@ def notebook(name):
             continue
         if (exercise := exercise_of(cell)) is not None:
             with language.speaking(say):
-                cell.source = getattr(found, exercise).markdown()
+                cell.source = getattr(found, exercise).markdown(say.__getitem__)
         else:
             above = "".join(f"> **图**：{text}\n\n" for text in captions)
             cell.source, captions = above + relinked(spoken[cell.source]), []

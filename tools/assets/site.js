@@ -4,6 +4,7 @@
   "use strict";
   const root = document.documentElement;
   const up = document.currentScript.dataset.up;
+  const say = JSON.parse(document.currentScript.dataset.words); // in the page's language
 
   const make = (tag, className, text = "") => {
     const element = document.createElement(tag);
@@ -37,18 +38,18 @@
   // ---- a button on each cell of code ----
 
   for (const block of document.querySelectorAll(".code")) {
-    const copy = make("button", "copy", "Copy");
+    const copy = make("button", "copy", say.copy);
     copy.addEventListener("click", async () => {
       const code = block.querySelector("code").textContent;
       try {
         await navigator.clipboard.writeText(code);
-        copy.textContent = "Copied";
+        copy.textContent = say.copied;
       } catch {
         // not allowed: leave it selected, for the reader's own keys
         getSelection().selectAllChildren(block.querySelector("code"));
-        copy.textContent = "Selected";
+        copy.textContent = say.selected;
       }
-      setTimeout(() => (copy.textContent = "Copy"), 1500);
+      setTimeout(() => (copy.textContent = say.copy), 1500);
     });
     block.append(copy);
   }
@@ -166,8 +167,8 @@
     if (query !== box.value.trim()) return; // the reader went on typing
     const [found, words] = search(query);
     results.replaceChildren(make("p", "count", found.length
-      ? `${found.length} ${found.length === 1 ? "section" : "sections"}`
-      : `Nothing found for “${query}”.`));
+      ? (found.length === 1 ? say.one : say.many).replace("{count}", found.length)
+      : say.none.replace("{query}", query)));
     for (const section of found.slice(0, 20)) {
       const link = make("a", "");
       link.href = up + section.href;
