@@ -1,147 +1,40 @@
-"""Training speed of L1's VAE: paddle.nn, paddle_vae and PyTorch, side by side in one run.
+"""Training speed of L1's VAE: paddle_vae, paddle.nn, PyTorch, TensorFlow and JAX, side by side.
 
 Each contender is a process of its own with its own settings, kept alive; they take turns, so that
 whatever else the machine does meets all alike. A step is: take a batch from the training set in
 memory, forward, loss, backward, Adam. Prints images a second (the median over the rounds), the
-ratios, the share of this machine's matrix-product peak, and each contender's peak memory.
+ratio to the best of the others, the share of this machine's matrix-product peak, and memory.
 
-    python benchmarks/train_throughput.py [--json] [--quick]
+    python benchmarks/train_throughput.py [--json] [--quick] [--cores N]
 
-PyTorch comes from requirements-bench.txt; without it its rows are left out.
+A name with _kept is that contender, told by glibc's variables to keep the memory that it frees, as
+paddle_vae does by itself. paddle_vae_x2 is two processes of half the cores each, which share every
+batch. --cores: run each contender on so many cores, the last ones. On a busy machine, read the
+column of processor time: images for each second that a process computed, on all its cores together.
+
+The others come from requirements-bench.txt; without one, its rows are left out.
 """
 
 import argparse
 import importlib.util
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+from contenders import CONTENDERS, sgemm
 from tqdm import tqdm
 
 # Forward and backward, 2 per multiply-add of every layer, three times, as the layers are defined.
 # paddle_vae gets the same results from fewer, so its share of the peak is of useful operations.
 MFLOP_AN_IMAGE = 59.7
-CONTENDERS = ["paddle_nn", "paddle_vae", "torch_contiguous", "torch_channels_last"]
 PAUSE = 0.25  # seconds between turns: MKL's threads spin for 0.2 after their last product
 # What paddle_vae.runtime would leave alone, and so must not reach the contenders
 SETTINGS = ("MKL_", "OMP_", "KMP_", "MALLOC_", "FLAGS_", "GLIBC_TUNABLES", "PADDLE_VAE_TUNE")
-
-
-def data_set(count=4096):
-    """Random bytes as images, [count, 1, 28, 28]: the speed does not depend on what they show."""
-    import numpy as np
-
-    return np.random.default_rng(0).integers(0, 256, (count, 1, 28, 28), dtype=np.uint8)
-
-
-def paddle_nn():
-    """L1's network, written with paddle.nn as the lesson has it."""
-    import numpy as np
-    import paddle
-    from paddle import nn
-    from paddle.nn import functional as F
-
-    class Network(nn.Layer):
-        def __init__(self):
-            super().__init__()
-            self.conv1, self.conv2 = nn.Conv2D(1, 32, 4, 2, 1), nn.Conv2D(32, 64, 4, 2, 1)
-            self.mean, self.logvar = nn.Conv2D(3136, 2, 1), nn.Conv2D(3136, 2, 1)
-            self.grow = nn.Conv2D(2, 1568, 1)
-            self.up1 = nn.Conv2DTranspose(32, 64, 4, 2, 1)
-            self.up2 = nn.Conv2DTranspose(64, 32, 4, 2, 1)
-            self.last = nn.Conv2D(32, 1, 3, 1, 1)
-
-        def forward(self, image):
-            h = F.leaky_relu(self.conv2(F.leaky_relu(self.conv1(image))))  # [N, 64, 7, 7]
-            h = h.reshape([h.shape[0], -1, 1, 1])
-            mean, logvar = self.mean(h), self.logvar(h)  # [N, 2, 1, 1] each
-            z = paddle.randn(mean.shape) * paddle.exp(0.5 * logvar) + mean
-            h = F.leaky_relu(self.grow(z)).reshape([-1, 32, 7, 7])
-            h = F.leaky_relu(self.up2(F.leaky_relu(self.up1(h))))  # [N, 32, 28, 28]
-            return F.tanh(self.last(h)), mean, logvar
-
-    network, images = Network(), data_set()
-    adam = paddle.optimizer.Adam(1e-4, beta1=0.5, parameters=network.parameters())
-
-    def step(rows):
-        image = paddle.to_tensor(images[rows].astype(np.float32) / 127.5 - 1)
-        output, mean, logvar = network(image)
-        error = ((output - image) ** 2).sum() / len(rows)
-        kl = -0.5 * (1 + logvar - mean**2 - paddle.exp(logvar)).sum() / len(rows)
-        (error + kl).backward()
-        adam.step()
-        adam.clear_grad()
-
-    return step
-
-
-def paddle_vae():
-    """The package as a learner uses it: the same calls as in paddle_vae.fit."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    import paddle_vae as pv  # before paddle, so that its settings are in force
-
-    import paddle  # isort: skip
-
-    model, images = pv.VAE(), data_set()
-    adam = paddle.optimizer.Adam(
-        1e-4, beta1=0.5, parameters=model.parameters(), use_multi_tensor=True
-    )
-
-    def step(rows):
-        image = pv.data.scale(images[rows], (-1.0, 1.0))
-        pv.losses.parts(model(image), image).total.backward()
-        adam.step()
-        adam.clear_grad()
-
-    return step
-
-
-def torch_step(channels_last):
-    """The same network in PyTorch, eager, default settings."""
-    import numpy as np
-    import torch
-    from torch import nn
-    from torch.nn import functional as F
-
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-
-    class Network(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv1, self.conv2 = nn.Conv2d(1, 32, 4, 2, 1), nn.Conv2d(32, 64, 4, 2, 1)
-            self.mean, self.logvar = nn.Conv2d(3136, 2, 1), nn.Conv2d(3136, 2, 1)
-            self.grow = nn.Conv2d(2, 1568, 1)
-            self.up1 = nn.ConvTranspose2d(32, 64, 4, 2, 1)
-            self.up2 = nn.ConvTranspose2d(64, 32, 4, 2, 1)
-            self.last = nn.Conv2d(32, 1, 3, 1, 1)
-
-        def forward(self, image):
-            h = F.leaky_relu(self.conv2(F.leaky_relu(self.conv1(image))))
-            h = h.reshape(len(h), -1, 1, 1)
-            mean, logvar = self.mean(h), self.logvar(h)
-            z = torch.randn_like(mean) * torch.exp(0.5 * logvar) + mean
-            h = F.leaky_relu(self.grow(z)).reshape(-1, 32, 7, 7).contiguous(memory_format=layout)
-            h = F.leaky_relu(self.up2(F.leaky_relu(self.up1(h))))
-            return torch.tanh(self.last(h)), mean, logvar
-
-    network, images = Network().to(memory_format=layout), data_set()
-    adam = torch.optim.Adam(network.parameters(), 1e-4, betas=(0.5, 0.999))
-
-    def step(rows):
-        image = torch.from_numpy(images[rows].astype(np.float32) / 127.5 - 1)
-        image = image.contiguous(memory_format=layout)
-        output, mean, logvar = network(image)
-        error = ((output - image) ** 2).sum() / len(rows)
-        kl = -0.5 * (1 + logvar - mean**2 - torch.exp(logvar)).sum() / len(rows)
-        adam.zero_grad()
-        (error + kl).backward()
-        adam.step()
-
-    return step
+KEPT = {"MALLOC_MMAP_THRESHOLD_": str(1 << 28), "MALLOC_TRIM_THRESHOLD_": str(1 << 28)}
 
 
 def peak_memory_mb():
@@ -159,82 +52,93 @@ def work(name):
     import numpy as np
 
     answers, sys.stdout = sys.stdout, sys.stderr  # what a library prints must not mix with them
-    if name == "sgemm":
-        step = sgemm()
-    else:
-        step = {
-            "paddle_nn": paddle_nn,
-            "paddle_vae": paddle_vae,
-            "torch_contiguous": lambda: torch_step(False),
-            "torch_channels_last": lambda: torch_step(True),
-        }[name]()
+    step = sgemm() if name == "sgemm" else CONTENDERS[name][0]()
     rng, at_start = np.random.default_rng(1), peak_memory_mb()
     for line in sys.stdin:
         size, steps = json.loads(line)
-        seconds = []
+        seconds, processor = [], []
         for _ in range(steps):
             rows = rng.integers(0, 4096, size)
-            start = time.perf_counter()
+            start, begun = time.perf_counter(), time.process_time()
             step(rows)
             seconds.append(time.perf_counter() - start)
-        print(json.dumps([seconds, peak_memory_mb(), at_start]), file=answers, flush=True)
-
-
-def sgemm():
-    """A product of two 2048 x 2048 matrices, with the package's settings: this machine's peak."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    import paddle_vae  # noqa: F401
-
-    import paddle  # isort: skip
-
-    a, b = paddle.randn([2048, 2048]), paddle.randn([2048, 2048])
-    return lambda _: paddle.matmul(a, b)
+            processor.append(time.process_time() - begun)
+        answer = [seconds, processor, peak_memory_mb(), at_start]
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 class Contender:
-    """A process that runs steps on request."""
+    """A process that runs steps on request, or two that run each step together."""
 
-    def __init__(self, name):
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
-        if name == "paddle_nn":
-            clean["PADDLE_VAE_TUNE"] = "0"
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, "--work", name],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env=clean, text=True,
-        )  # fmt: skip
+    def __init__(self, name, cores):
+        kind = name.removesuffix("_kept").removesuffix("_x2")
+        env = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
+        env |= {"PADDLE_VAE_TUNE": "0"} if kind == "paddle_nn" else {}
+        env |= KEPT if name.endswith("_kept") else {}
+        each = [(env, cores)]
+        if name.endswith("_x2"):
+            half = max(1, len(cores) // 2)
+            shares = cores[:half], cores[half:] or cores
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                master = f"127.0.0.1:{free.getsockname()[1]}"
+            env |= {"PADDLE_TRAINERS_NUM": "2", "PADDLE_MASTER": master}
+            env |= {"PADDLE_DISTRI_BACKEND": "gloo"}
+            own = [{"PADDLE_TRAINER_ID": f"{i}"} for i in (0, 1)]
+            own = [o | {"PADDLE_CURRENT_ENDPOINT": f"127.0.0.1:{i}"} for i, o in enumerate(own)]
+            each = [(env | own, share) for own, share in zip(own, shares, strict=True)]
+        self.name, self.processes = name, []
+        for env, share in each:
+            self.processes.append(
+                subprocess.Popen(
+                    [sys.executable, __file__, "--work", kind, "--on", ",".join(map(str, share))],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                    env=env, text=True,
+                )
+            )  # fmt: skip
 
     def run(self, size, steps):
-        """Seconds of each of `steps` steps, the peak memory so far, and that before any step."""
+        """Seconds of each of `steps` steps, processor time of each, both of all processes, the peak
+        memory so far, and that before any step."""
         time.sleep(PAUSE)
-        self.process.stdin.write(json.dumps([size, steps]) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.process.args[-1]} died with code {self.process.wait()}")
-        return json.loads(line)
+        for process in self.processes:
+            process.stdin.write(json.dumps([size, steps]) + "\n")
+            process.stdin.flush()
+        answers = [process.stdout.readline() for process in self.processes]
+        if not all(answers):
+            raise RuntimeError(f"{self.name} died with code {self.processes[0].wait()}")
+        (seconds, *first), *others = map(json.loads, answers)
+        for _, *more in others:
+            first[0] = [a + b for a, b in zip(first[0], more[0], strict=True)]
+            first[1:] = [a and a + b for a, b in zip(first[1:], more[1:], strict=True)]
+        return seconds, *first
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+        for process in self.processes:
+            process.stdin.close()
+        for process in self.processes:
+            process.wait()
 
 
-def measure(names, sizes, rounds, steps):
-    """{name: {size: images a second}}, {name: [peak MiB at 64, at start]}, sgemm's GFLOP/s."""
-    contenders = {name: Contender(name) for name in names}
-    peak = Contender("sgemm")
+def measure(names, sizes, rounds, steps, cores):
+    """{name: {size: images a second}}, the same for each second of processor time,
+    {name: [peak MiB at 64, at start]}, sgemm's GFLOP/s."""
+    contenders = {name: Contender(name, cores) for name in names}
+    peak = Contender("sgemm", cores)
     seconds = {name: {size: [] for size in sizes} for name in names}
+    processor = {name: {size: [] for size in sizes} for name in names}
     bar = tqdm(total=len(sizes) * rounds, unit="round", desc="measuring")
     memory, products = {}, []
     try:
         for size in sorted(sizes, key=lambda size: size != 64):  # 64 first: its peak memory counts
             for name in names:  # warm up, unmeasured
-                contenders[name].run(size, 2)
+                contenders[name].run(size, 3)
             peak.run(1, 2)
             for _ in range(rounds):
                 for name in names:
-                    taken, *mb = contenders[name].run(size, max(1, steps * 64 // size))
+                    taken, computed, *mb = contenders[name].run(size, max(1, steps * 64 // size))
                     seconds[name][size] += taken
+                    processor[name][size] += computed
                     if size == 64:
                         memory[name] = mb
                 products += peak.run(1, 3)[0]
@@ -243,53 +147,99 @@ def measure(names, sizes, rounds, steps):
         bar.close()
         for contender in [*contenders.values(), peak]:
             contender.close()
-    speed = {
-        name: {size: size / statistics.median(taken) for size, taken in by_size.items()}
-        for name, by_size in seconds.items()
-    }
-    return speed, memory, 2 * 2.048**3 / statistics.median(products)
+    speeds = [
+        {
+            name: {size: size / statistics.median(taken) for size, taken in by_size.items()}
+            for name, by_size in found.items()
+        }
+        for found in (seconds, processor)
+    ]
+    return *speeds, memory, 2 * 2.048**3 / statistics.median(products)
+
+
+def choose():
+    """The names to measure; says on stderr what is left out."""
+    names, missing = [], []
+    for name, (_, module) in CONTENDERS.items():
+        if importlib.util.find_spec(module) is None:
+            missing.append(name)
+        elif name == "paddle_nn":
+            names.append(name)
+        elif name == "paddle_vae":
+            names += [name, "paddle_vae_x2"]
+        else:
+            names += [name, f"{name}_kept"] if sys.platform == "linux" else [name]
+    if missing:
+        how = "pip install -r requirements-bench.txt"
+        print(f"left out, as not installed: {', '.join(missing)} ({how})", file=sys.stderr)
+    return names
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--json", action="store_true", help="print one JSON object")
     arguments.add_argument("--quick", action="store_true", help="batch 64 alone, fewer rounds")
+    arguments.add_argument("--cores", metavar="N", type=int, help="for each contender")
     arguments.add_argument("--work", help=argparse.SUPPRESS)
+    arguments.add_argument("--on", default="", help=argparse.SUPPRESS)
     arguments = arguments.parse_args()
     if arguments.work:
+        if arguments.on:  # before a framework counts them
+            os.sched_setaffinity(0, map(int, arguments.on.split(",")))
         return work(arguments.work)
-    names = [n for n in CONTENDERS if "torch" not in n or importlib.util.find_spec("torch")]
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    cores = cores[-(arguments.cores or len(cores)) :]
+    names = choose()
     sizes = [64] if arguments.quick else [32, 64, 128, 256, 512]
-    speed, memory, gflops = measure(names, sizes, *((6, 6) if arguments.quick else (12, 8)))
-    at_64 = {name: speed[name][64] for name in names}
-    ours = at_64["paddle_vae"]
-    torch_speeds = [at_64[name] for name in names if "torch" in name]
+    rounds = (5, 5) if arguments.quick else (12, 8)
+    speed, computed, memory, gflops = measure(names, sizes, *rounds, cores)
+    others = [name for name in names if not name.startswith("paddle_vae")]
+    ratios = {}
+    for size in sizes:
+        best = max(others, key=lambda name: speed[name][size])
+        ratios[size] = {
+            "best_of_the_others": best,
+            "paddle_vae": round(speed["paddle_vae"][size] / speed[best][size], 3),
+            "paddle_vae_x2": round(speed["paddle_vae_x2"][size] / speed[best][size], 3),
+            "by_processor_time": round(
+                computed["paddle_vae"][size] / max(computed[name][size] for name in others), 3
+            ),
+        }
+    ours = speed["paddle_vae"][64]
     result = {
-        **{name: round(at_64.get(name, 0)) or None for name in CONTENDERS},
-        "ratio_to_torch": round(ours / max(torch_speeds), 3) if torch_speeds else None,
-        "ratio_to_paddle_nn": round(ours / at_64["paddle_nn"], 2),
-        "sgemm_gflops": round(gflops, 1),
-        "share_of_peak": round(ours * MFLOP_AN_IMAGE / 1000 / gflops, 3),
-        "peak_memory_mb": {name: peak for name, (peak, _) in memory.items()},
-        "memory_before_training_mb": {name: start for name, (_, start) in memory.items()},
+        "cores": len(cores) or os.cpu_count(),
         "images_a_second": {
             name: {size: round(value) for size, value in by_size.items()}
             for name, by_size in speed.items()
         },
+        "images_a_processor_second_at_64": {name: round(computed[name][64]) for name in names},
+        "ratio_to_the_best": ratios,
+        "ratio_to_each_at_64": {name: round(ours / speed[name][64], 3) for name in others},
+        "sgemm_gflops": round(gflops, 1),
+        "share_of_peak": round(ours * MFLOP_AN_IMAGE / 1000 / gflops, 3),
+        "peak_memory_mb": {name: peak for name, (peak, _) in memory.items()},
+        "memory_before_training_mb": {name: start for name, (_, start) in memory.items()},
     }
     if arguments.json:
         print(json.dumps(result))
-        return
-    print("images a second, by batch size")
-    head = "".join(f"{size:>8}" for size in sizes)
-    print(f"{'':<20}{head}{'peak MiB':>10}{'at start':>10}")
+        return None
+    print(f"images a second, by batch size, on {result['cores']} cores")
+    head = "".join(f"{size:>7}" for size in sizes)
+    print(f"{'':<25}{head}{'64, a proc. s':>15}{'peak MiB':>10}{'at start':>10}")
     for name in names:
-        row = "".join(f"{speed[name][size]:>8.0f}" for size in sizes)
-        print(f"{name:<20}{row}" + "".join(f"{mb or 0:>10.0f}" for mb in memory[name]))
+        row = "".join(f"{speed[name][size]:>7.0f}" for size in sizes)
+        row += f"{computed[name][64]:>15.0f}"
+        print(f"{name:<25}{row}" + "".join(f"{mb or 0:>10.0f}" for mb in memory[name]))
     print("memory: the whole process, libraries included, after the rounds of batch 64")
-    for key in ("ratio_to_torch", "ratio_to_paddle_nn", "sgemm_gflops", "share_of_peak"):
-        print(f"{key:<20}{result[key]!s:>8}")
+    for size, found in ratios.items():
+        print(
+            f"batch {size}: {found['paddle_vae']} times the best of the others, "
+            f"{found['best_of_the_others']}; by processor time {found['by_processor_time']}; "
+            f"two processes {found['paddle_vae_x2']}"
+        )
+    print(f"sgemm {result['sgemm_gflops']} GFLOP/s, share of it {result['share_of_peak']}")
+    return None
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

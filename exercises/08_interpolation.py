@@ -137,21 +137,90 @@ middle = Choose(
 
 fair_control = Choose(
     "explain",
-    purpose="Ask of a good score what a trivial method scores.",
+    purpose="Compare with what differs in one thing only.",
     minutes=3,
     statement="""
-    A classifier finds a digit in five of six steps of the walks between codes. A friend says: "So
-    the latent space is meaningful." What do you ask for first?
+    Is the middle of a walk between two codes more than both pictures laid over one another? The
+    picture in the middle comes out of the decoder. Which picture do you hold beside it?
     """,
     choices={
-        "b": "more walks",
-        "a": "the same score for a cross-fade of the two images, pixel by pixel",
-        "c": "a better classifier",
+        "a": "the cross-fade of the two test images, pixel by pixel",
+        "b": "the cross-fade of the two reconstructions, pixel by pixel",
+        "c": "the test image that is nearest to it",
     },
-    right="a",
+    right="b",
     replies={
-        "b": "That makes the number more exact. It does not say what it means.",
-        "c": "It would judge the trivial method better as well. Which is that here?",
+        "a": "It differs from the middle of the walk in two things: the way, and that it never "
+        "passed through the decoder, which changes every picture.",
+        "c": "It may say whether the picture looks like a digit. Both pictures laid over one another "
+        "may look like one, too.",
     },
-    reason="A score means something only beside that of a method that knows nothing.",
+    hints=("Both pictures should have gone through the same, but for the way between the ends.",),
+    reason="Ends and decoder are the same then, so what differs is the way's doing.",
+)
+
+past_the_end = Choose(
+    "predict",
+    purpose="Find out where the decoder still knows what to draw.",
+    minutes=4,
+    statement="""
+    Walk on past both ends, half of the way each. No image has its code there on purpose. Which digit
+    is read? Answer first, then run this in a cell of your own. It prints how often a picture is read
+    as the digit at the nearer end, before the start and beyond the end:
+
+    ```python
+    t = paddle.to_tensor([-0.5, 0.0, 1.0, 1.5]).reshape([1, 4, 1])
+    beyond = ((1 - t) * a.unsqueeze(1) + t * b.unsqueeze(1)).flatten(0, 1)
+    names = read(model.decode(beyond)).reshape(-1, 4)
+    print((names[:, 0] == names[:, 1]).mean(), (names[:, 3] == names[:, 2]).mean())
+    ```
+    """,
+    choices={
+        "a": "hardly ever that of the nearer end: the pictures fall apart",
+        "b": "that of the nearer end in about half of the cases",
+        "c": "nearly always that of the nearer end",
+    },
+    right="c",
+    replies={
+        "a": "The classifier still reads the digit of the nearer end: in 97 to 99 of 100 pictures, in three "
+        "sets of 200 pairs.",
+        "b": "It is far more: 97 to 99 of 100 pictures, in three sets of 200 pairs.",
+    },
+    hints=("What did the length of a code do to its picture, and what its direction?",),
+    reason="In three sets of 200 pairs the right digit was read in 97 to 99 % of the pictures beyond "
+    "the ends, and in 99 % of those at the ends.",
+)
+
+mixed_company = Choose(
+    "predict",
+    purpose="Know when looking at a model in train mode does harm.",
+    minutes=4,
+    statement="""
+    Looking at twenty batches of ones has spoiled the model. Look at twenty **mixed** batches in
+    `train` mode. What does the loss on 500 test images do? Answer first, then run this in a cell of
+    your own:
+
+    ```python
+    spoiled = recipes.load("conv_vae_100d")
+    spoiled.train()
+    for start in range(0, 640, 32):
+        spoiled(images[start : start + 32])
+    spoiled.eval()
+    print(before.total, metrics.evaluate(spoiled, few, **recipe.objective).total)
+    ```
+    """,
+    choices={
+        "a": "it rises about as much as with the ones",
+        "b": "it hardly changes",
+        "c": "it falls, since the averages are newer",
+    },
+    right="b",
+    replies={
+        "a": "It rose by less than 0.1 for each of three choices of test images, and by 5 to 12 with ones.",
+        "c": "It rose, but by less than 0.1, for each of three choices of test images: the old averages "
+        "were gathered over many batches, the new ones over twenty.",
+    },
+    hints=("The running averages go to those of the batches seen. Whose averages are they now?",),
+    reason="Mixed batches have nearly the averages that training has gathered: for three choices of "
+    "test images the loss rose by less than 0.1, with ones by 5 to 12.",
 )

@@ -112,3 +112,65 @@ same_start = Choose(
     },
     reason="Compare at the end of both schedules, or give both the same schedule.",
 )
+
+nearer_to_zero = Choose(
+    "predict",
+    purpose="Ask what a gain in one measure costs in the others.",
+    minutes=4,
+    statement="""
+    Random pictures are often "improved" by drawing nearer to 0. Take the same draws times 0.7, and
+    decode. What changes? Answer first, then run this in a cell of your own:
+
+    ```python
+    judged("z", model.decode(normal))
+    judged("0.7 z", model.decode(0.7 * normal))
+    ```
+    """,
+    choices={
+        "a": "everything for the better: nearer to training images, sharper, and the neighbours agree more",
+        "b": "nothing: the decoder is the same",
+        "c": "nearer to training images, but less sharp, and the neighbours agree less",
+    },
+    right="c",
+    replies={
+        "a": "The distance falls, from 0.14 to 0.13 with three sets of draws. The step from pixel to "
+        "pixel falls, too, and so does the agreement.",
+        "b": "The decoder is asked at other places. With three sets of draws all three measures changed.",
+    },
+    hints=("What did the code 0 look like: sharp or soft, and of which class?",),
+    reason="With three sets of draws the distance fell from 0.14 to 0.13, the step from 0.048 to 0.040 and "
+    "the agreement from 0.70 to 0.65. Soft pictures are nearer to everything, so this is no gain.",
+)
+
+fewer_images = Choose(
+    "predict",
+    purpose="See what overfitting looks like when it is there.",
+    minutes=5,
+    statement="""
+    Train the same network with **100** images instead of 500. What does the loss on the test images
+    do in 80 epochs? Answer first, then run this in a cell of your own:
+
+    ```python
+    paddle.seed(0)
+    hundred = VAE(MLPEncoder(10, (128,)), MLPDecoder(10, (128,), logits=True))
+    curves = fit(hundred, train[known[:100]], epochs=80, test=test[mixed[:1000]], **how)
+    plt.plot(curves.epochs[:, 0], label="100 training images")
+    plt.plot(curves.test[:, 0], label="test images")
+    plt.ylim(230, 400)
+    plt.legend()
+    ```
+    """,
+    choices={
+        "a": "it falls at first and rises in the end, while that of the training images falls on",
+        "b": "it falls and flattens, more than twice as far above that of the training images",
+        "c": "it ends where it ends with 500 images, since the network is the same",
+    },
+    right="b",
+    replies={
+        "a": "So it often goes, but not here in 80 epochs: with three sets of images it ended "
+        "at most 0.5 above its lowest value.",
+        "c": "With three sets of images it ended 31 to 33 higher than with 500.",
+    },
+    reason="With three sets of images it ended 31 to 41 above the loss of the training images, with 500 of "
+    "them 11 to 20; and at most 0.5 above its lowest value.",
+)

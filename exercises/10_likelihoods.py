@@ -128,8 +128,8 @@ more_samples = Choose(
     purpose="Know in which direction a bound moves.",
     minutes=3,
     statement="""
-    You estimate log p(x) of the same model by the IWAE bound, with 1, 10, 100 and 1,000 samples.
-    What do the four averages do?
+    You estimate log p(x) of one model by the logarithm of the average weight of k draws, with k = 1,
+    10, 100 and 1,000, and average each over many images. What do the four averages do?
     """,
     choices={
         "a": "they stay equal, only their noise shrinks",
@@ -140,8 +140,78 @@ more_samples = Choose(
     replies={
         "a": "The average weight is right with any number of samples. Its logarithm is not: the "
         "logarithm is concave.",
-        "b": "It is a lower bound: it lies below log p(x).",
+        "b": "The mean of a logarithm is at most the logarithm of the mean: they lie below log p(x).",
     },
     hints=("Jensen: the mean of a logarithm is at most the logarithm of the mean.",),
     reason="More samples make the average weight steadier, and the logarithm loses less.",
+)
+
+encoder_alone = Choose(
+    "predict",
+    purpose="Keep apart what belongs to the model and what to its encoder.",
+    minutes=5,
+    statement="""
+    Train the **encoder** of the plane for one more epoch, and leave the decoder as it is. What
+    happens to log p(x) by the grid, and what to the ELBO? Answer first, then run this in a cell of
+    your own (half a minute), and compare with the next cell, which measures the model as it is:
+
+    ```python
+    from paddle_vae import fit
+
+    learner = recipes.load("binary_vae_2d")
+    for parameter in learner.decoder.parameters():
+        parameter.stop_gradient = True
+    fit(learner, train, epochs=1, learning_rate=1e-3, **recipes.get("binary_vae_2d").objective)
+    print(metrics.quadrature(learner, test, bernoulli, 200, points=200).value)
+    print(metrics.iwae(learner, test, bernoulli, 1, 200).value)
+    ```
+    """,
+    choices={
+        "a": "both rise, by about as much",
+        "b": "log p(x) stays exactly what it was, and the ELBO may change",
+        "c": "the ELBO rises until it is log p(x)",
+    },
+    right="b",
+    replies={
+        "a": "The encoder has no part in p(x), which is an integral of p(x|z) p(z): by the grid it stayed the "
+        "same to the last digit, with each of three seeds.",
+        "c": "With each of three seeds the ELBO of the two hundred images moved by less than 1 nat, and that "
+        "of all test images by at most 0.12. The gap is nearly 6 nats.",
+    },
+    hints=("Which of the two networks stands in the formula of p(x)?",),
+    reason="p(x) is made of decoder and prior alone. With three seeds it stayed the same to the last digit, and "
+    "the ELBO of all test images moved by at most 0.12: one more epoch does not close the gap.",
+)
+
+threshold = Choose(
+    "predict",
+    purpose="Know that the way to black and white belongs to the number.",
+    minutes=4,
+    statement="""
+    The test images are made black and white by a draw. Make a pixel white where it is above 127
+    instead, and measure the same model. What does its ELBO do? Answer first, then run this in a cell
+    of your own:
+
+    ```python
+    from paddle_vae import Dataset
+
+    cut = Dataset(255 * (test.images > 127).astype("uint8"), test.labels)
+    print(metrics.elbo(models["binary_vae_50d"], cut, bernoulli).elbo)
+    ```
+    """,
+    choices={
+        "a": "it stays the same, within the standard error: the model is the same",
+        "b": "it falls, since the model was trained on drawn pixels",
+        "c": "it rises, by many nats",
+    },
+    right="c",
+    replies={
+        "a": "The model is the same, the images are not: the ELBO was -77 instead of -92, with three draws "
+        "of the noise.",
+        "b": "It was trained on drawn pixels, but these are easier: the ELBO was -77 instead of -92, with "
+        "three draws of the noise.",
+    },
+    hints=("Which edge of a stroke is easier to foresee, a smooth one or one with random dots?",),
+    reason="Random dots at the edges cannot be foreseen, and a threshold makes none: -77 instead of -92, with "
+    "three draws of the noise. So two numbers compare only if both say how pixels became black or white.",
 )

@@ -181,3 +181,67 @@ two_numbers = Choose(
     },
     reason="A Frechet distance may be compared only with the same features, and the same number of images.",
 )
+
+whose_codes = Choose(
+    "predict",
+    purpose="Find out whether codes or decoder are to blame for bad samples.",
+    minutes=5,
+    statement="""
+    What the 50-D model gives back is close to real digits, its samples are far from them. Decode
+    codes that are drawn, too, but from the clouds of test images instead of N(0, I). How far are
+    these pictures from real digits? Answer first, then run this in a cell of your own:
+
+    ```python
+    means, logvars = (part[order[2000:4000]] for part in codes["binary_vae_50d"])
+    z = means + np.exp(logvars / 2) * np.random.default_rng(0).standard_normal(means.shape)
+    from_clouds = models["binary_vae_50d"].decode(paddle.to_tensor(z.astype("float32")))
+    print(metrics.frechet_distance(judge.features(2 * from_clouds - 1), at_real))
+    ```
+    """,
+    choices={
+        "a": "about as far as samples from N(0, I): it is the noise that spoils them",
+        "b": "about half as far",
+        "c": "about as near as what comes back from the means",
+    },
+    right="c",
+    replies={
+        "a": "The noise of the clouds is what the decoder was trained with. With three draws of it the distance "
+        "was 2.8, and 64 to 69 for codes from N(0, I).",
+        "b": "It is far less: 2.8 with three draws, and 64 to 69 for codes from N(0, I).",
+    },
+    hints=("In training, the decoder was given codes with the noise of their clouds.",),
+    reason="With three draws the distance was 2.8, with codes from N(0, I) 64 to 69. The decoder is the same, so "
+    "the places of the codes make the difference.",
+)
+
+closer = Choose(
+    "predict",
+    purpose="See three measures disagree on what is better.",
+    minutes=5,
+    statement="""
+    Draw the codes nearer to the middle: 0.4 z instead of z. What do distance, precision and recall of
+    the 50-D model's samples do? Answer first, then run this in a cell of your own:
+
+    ```python
+    paddle.seed(0)
+    draws_50 = paddle.randn([2000, 50])
+    for times in (1.0, 0.7, 0.4):
+        at = judge.features(2 * models["binary_vae_50d"].decode(times * draws_50) - 1)
+        print(times, metrics.frechet_distance(at, at_real), inside(at, at_real), inside(at_real, at))
+    ```
+    """,
+    choices={
+        "a": "all three get better",
+        "b": "precision gets better, recall and distance get worse",
+        "c": "recall gets better, precision and distance get worse",
+    },
+    right="b",
+    replies={
+        "a": "Precision did get better, but in each of three sets of draws recall fell from about 0.76 to 0.14, "
+        "and the distance rose from less than 70 to more than 250.",
+        "c": "It is the other way round: pictures that are more alike cover fewer kinds of real ones.",
+    },
+    hints=("Near the middle all pictures are more alike. Which number sees that?",),
+    reason="With three sets of draws precision rose from about 0.85 to 0.92, recall fell from about "
+    "0.76 to 0.14, and the distance rose from less than 70 to more than 250. Only precision would call it progress.",
+)

@@ -134,3 +134,26 @@ who_wins = Choose(
     },
     reason="Numbers that are used many times stay in the cache, and the processor multiplies several at once.",
 )
+
+two_outputs = Choose(
+    "predict",
+    purpose="See how the saving depends on how many outputs are computed together.",
+    minutes=4,
+    statement="""
+    Three outputs took four products instead of six. How many do **two** outputs take,
+    $y_0 = d_0\\,g_0 + d_1\\,g_1$ and $y_1 = d_1\\,g_0 + d_2\\,g_1$? Answer first, then run
+    `print(*winograd.cook_toom(2), sep="\\n")` in a cell of your own: the second table has a row for
+    each product.
+    """,
+    choices={
+        "a": "four, as in the ordinary way",
+        "b": "three",
+        "c": "two",
+    },
+    right="b",
+    replies={
+        "a": "Here, too, inputs can be combined first. Count the rows of the second table.",
+        "c": "Two products are one for each output. The second table has more rows.",
+    },
+    reason="Three instead of four saves a quarter; four instead of six saved a third.",
+)

@@ -5,7 +5,7 @@ import contextlib
 import os
 import sys
 
-from . import commands, training
+from . import commands, train_command, training
 from .errors import InputError
 
 MOST = 600  # characters of a message
@@ -34,10 +34,16 @@ def parser():
         return sub
 
     command("list", commands.list_recipes, "print the table of recipes")
-    sub = command("train", commands.train, "train a recipe and write its weights to runs/")
+    sub = command("train", train_command.train, "train a recipe and write its weights to runs/")
     sub.add_argument("name", metavar="NAME", nargs="?", help="a recipe's, or classifier")
     sub.add_argument("--all", action="store_true", help="every recipe, and the classifier")
     sub.add_argument("--epochs", metavar="N", type=int)
+    sub.add_argument(
+        "--patience",
+        metavar="K",
+        type=int,
+        help="stop after K epochs without a lower loss on a tenth of the training images, left out",
+    )
     sub.add_argument("--seed", metavar="N", type=int)
     sub.add_argument("--out", metavar="DIR", help="instead of runs")
     sub.add_argument("--ship", action="store_true", help="over the weights in data/weights")

@@ -8,6 +8,7 @@ float32 [N, 1, 28, 28] in [-1, 1], as in lesson L1; rescale others first.
 import math
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,13 +16,17 @@ import numpy as np
 import paddle
 from paddle import nn
 from paddle.nn import functional as F
+from paddle.utils import unique_name
 from tqdm import tqdm
 
 from . import data, metrics, runs, weights
+from .checkpoints import Checkpoint, fingerprint
 from .errors import InputError, number, whole
 from .evidence import Estimate, evaluating
+from .interrupts import Stopped, interruptible, noted
 from .layers import Conv2D, leaky_relu
-from .training import interruptible, seeded
+from .loop import finite
+from .training import seeded
 
 EPOCHS = 15
 SHIFT = 2  # pixels: training images are moved at random, by at most this, across and down
@@ -130,43 +135,80 @@ def shifted(images, rng):
 
 
 @paddle.enable_grad()
-def train(dataset=None, epochs=EPOCHS, batch_size=128, learning_rate=3e-3, seed=0, progress=True):
+def train(
+    dataset=None,
+    epochs=EPOCHS,
+    batch_size=128,
+    learning_rate=3e-3,
+    seed=0,
+    progress=True,
+    checkpoint=None,
+):
     """A classifier trained by cross-entropy on MNIST's training images, or on `dataset`.
 
     Adam, with the one-cycle schedule of training.fit; the images of each batch are moved at random.
-    Raises InputError for impossible numbers, and FloatingPointError where the loss stops being one.
+    checkpoint: a folder, where the run is saved after every epoch, and from where the same call
+    goes on, to the same bytes. Ctrl-C and SIGTERM then end it after its batch, with `Stopped`.
+    Raises InputError for impossible numbers and another run's folder, and FloatingPointError where
+    the loss or a weight stops being a finite number.
     """
     epochs, batch_size = whole("epochs", epochs), whole("batch_size", batch_size)
     learning_rate = number("learning_rate", learning_rate, 1e-12, 1e6)
     dataset = data.as_dataset(data.load("mnist", "train") if dataset is None else dataset)
     rng = seeded(seed)
     classifier = Classifier()
-    steps = epochs * -(-len(dataset.images) // batch_size)
+    batches = -(-len(dataset.images) // batch_size)
+    steps = epochs * batches
     rate = paddle.optimizer.lr.OneCycleLR(
         learning_rate, steps, end_learning_rate=learning_rate / 1000
     )
     optimizer = paddle.optimizer.Adam(
         rate, parameters=classifier.parameters(), use_multi_tensor=True
     )
-    with interruptible(), tqdm(total=steps, disable=not progress, unit="batch") as bar:
-        for _ in range(epochs):
-            order = rng.permutation(len(dataset.images))
-            for start in range(0, len(order), batch_size):
-                rows = order[start : start + batch_size]
-                image = data.scale(shifted(dataset.images[rows], rng))
-                loss = F.cross_entropy(classifier(image), paddle.to_tensor(dataset.labels[rows]))
-                loss.backward()
-                optimizer.step()
-                optimizer.clear_grad()
-                rate.step()
-                if not math.isfinite(loss.item()):
-                    raise FloatingPointError(
-                        f"the loss is {loss.item()}: lower learning_rate, which is {learning_rate}"
-                    )
-                bar.set_postfix_str(f"loss {loss.item():.3f}", False)
-                bar.update()
+    kept, first = None, 0
+    if checkpoint is not None:
+        settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+        settings |= {"seed": seed, "dataset": fingerprint(dataset), "model": "Classifier"}
+        kept = Checkpoint(checkpoint, settings)
+    with kept or nullcontext(), interruptible(), noted(kept is not None) as told:
+        if kept and (found := kept.load(classifier, optimizer)):
+            first, rng.bit_generator.state = found["epoch"], found["order"]
+        shown = {"initial": first * batches, "disable": not progress, "unit": "batch"}
+        with tqdm(total=steps, **shown) as bar:
+            for epoch in range(first, epochs):
+                for image, label in _moved(dataset, batch_size, rng):
+                    loss = F.cross_entropy(classifier(image), label)
+                    loss.backward()
+                    with unique_name.guard():  # for Checkpoint.load
+                        optimizer.step()
+                    optimizer.clear_grad()
+                    rate.step()
+                    _check(f"the loss is {loss.item()}", math.isfinite(loss.item()), learning_rate)
+                    bar.set_postfix_str(f"loss {loss.item():.3f}", False)
+                    bar.update()
+                    if told:
+                        where = f"in epoch {epoch + 1} of {epochs}, saved before it in {kept}"
+                        raise Stopped(f"{where}: the same call goes on", told)
+                if kept:
+                    _check("a weight is no finite number", finite(classifier), learning_rate)
+                    state = rng.bit_generator.state
+                    kept.save(classifier, optimizer, [], [], epoch=epoch + 1, order=state)
     classifier.eval()
     return classifier
+
+
+def _moved(dataset, batch_size, rng):
+    """An epoch's batches in random order, images moved at random: tensors (image, label)."""
+    order = rng.permutation(len(dataset.images))
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        image = data.scale(shifted(dataset.images[rows], rng))
+        yield image, paddle.to_tensor(dataset.labels[rows])
+
+
+def _check(what, fine, learning_rate):
+    if not fine:
+        raise FloatingPointError(f"{what}: lower learning_rate, which is {learning_rate}")
 
 
 def weights_path(folder=None):

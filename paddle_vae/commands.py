@@ -1,30 +1,15 @@
-"""What the commands of python -m paddle_vae do, each with its parsed arguments (__main__.py).
+"""What the commands of python -m paddle_vae do, each with its parsed arguments (__main__.py);
+`train` is in train_command.py.
 
 `args.written` is a list to which a command adds the files that it wrote.
 """
 
-import contextlib
 import json
 import os
-import shlex
-import shutil
 import sys
-import time
 from pathlib import Path
 
-from . import (
-    classifier,
-    data,
-    distributed,
-    export,
-    metrics,
-    models,
-    recipes,
-    runs,
-    runtime,
-    training,
-    weights,
-)
+from . import classifier, data, export, metrics, models, recipes, runtime, training, weights
 from .errors import InputError, whole
 
 
@@ -35,122 +20,6 @@ def list_recipes(_):
             f"{r.name:<16} {r.epochs:>6} {r.batch_size:>5} {r.learning_rate:>6g} {r.beta:>5g}"
             f"  {r.summary}"
         )
-
-
-# --- train ---
-
-
-def train(args):
-    """Refuse first whatever would end in vain, then train."""
-    if args.all == (args.name is not None):
-        raise InputError("train needs either the NAME of one recipe or --all: give one of them")
-    if args.ship and args.out is not None:
-        raise InputError("--ship writes to data/weights, --out to its DIR: give one of them")
-    names = [*recipes.RECIPES, "classifier"] if args.all else [args.name]
-    for option, least, most in (("epochs", 1, 10**6), ("seed", 0, 2**32 - 1), ("processes", 1, 64)):
-        value = getattr(args, option)
-        if value is not None:
-            whole(f"--{option}", value, least, most)
-    rows = {n: recipes.scheduled(n, args.lesson) for n in names if n != "classifier"}
-    if args.lesson and "classifier" in names:
-        raise InputError("classifier has no schedule of a lesson: leave out --lesson")
-    for row in rows.values():
-        row.dataset("train"), row.dataset("test")
-    args.folder = runs.folder(None if args.ship else "runs" if args.out is None else args.out)
-    models = [row.build() for row in rows.values()] + [classifier.Classifier()]
-    size = 4 * sum(p.size for model in models for p in model.parameters())
-    if args.lesson:
-        runs.lesson_records(runs.lessons_path(args.folder))
-        runs.prepare(runs.lessons_path(args.folder), 1 << 16)
-    for name in names if not args.lesson else ():
-        paths = [classifier.weights_path(args.folder)]
-        if name != "classifier":
-            epochs = (None, *rows[name].checkpoints)
-            paths = [recipes.weights_path(name, args.folder, epoch) for epoch in epochs]
-        for path in paths:
-            runs.prepare(path, size)
-    if args.processes not in (None, 1) and distributed.processes() == 1:
-        return distributed.launch(args.processes, [sys.executable, *command_line(args)[1:]])
-    finished = []  # folders of checkpoints; kept until all is done, so that --all can go on
-    for name in names:
-        if name == "classifier":
-            train_classifier(args)
-        else:
-            finished.append(train_recipe(args, rows[name]))
-    if distributed.rank() == 0:
-        for folder in finished:
-            shutil.rmtree(folder, ignore_errors=True)
-            with contextlib.suppress(OSError):  # where other things lie there
-                folder.parent.rmdir()
-
-
-def command_line(args):
-    """What was typed, as a list: python -m paddle_vae train NAME, with its options."""
-    words = ["python", "-m", "paddle_vae", "train", *([args.name] if args.name else [])]
-    words += [f"--{flag}" for flag in ("all", "ship", "lesson") if getattr(args, flag)]
-    for option in ("epochs", "seed", "out", "processes"):
-        if getattr(args, option) is not None:
-            words += [f"--{option}", str(getattr(args, option))]
-    return words
-
-
-def train_recipe(args, recipe):
-    name = recipe.name
-    seed = recipe.seed if args.seed is None else args.seed
-    epochs = recipe.epochs if args.epochs is None else args.epochs
-    known = {"recipe": name, "seed": seed, "threads": runs.threads()} | runs.versions()
-    # Beside the weights; those of --ship are not the place for what is not finished.
-    checkpoint = runs.folder("runs" if args.ship else args.folder) / name
-    checkpoint = checkpoint.with_name(f"{name}_lesson") if args.lesson else checkpoint
-    print(f"{name}: {recipe.summary}, {epochs} epochs, seed {seed}", flush=True)
-
-    def keep(model, history):
-        epoch = len(history.epochs)
-        if epoch in recipe.checkpoints and not args.lesson:
-            path = recipes.save(name, model, args.folder, epoch, epochs=epoch, **known)
-            args.written.append(path)
-
-    start = time.perf_counter()
-    try:
-        model, history = recipes.train(
-            name, epochs, seed, args.lesson, [keep], checkpoint=checkpoint
-        )
-    except training.Stopped as stop:
-        stop.args = (f"{stop.args[0].split(': ')[0]}; go on by `{shlex.join(command_line(args))}`",)
-        raise
-    if distributed.rank():  # only the first of several processes writes
-        return checkpoint
-    seconds = time.perf_counter() - start
-    loss = recipes.evaluate(name, model)
-    if args.lesson:
-        path = runs.record_lesson(recipe, loss, epochs, args.folder)
-    else:
-        known |= {"epochs": epochs, "loss": f"{loss.total:.4f}", "kl": f"{loss.kl:.4f}"}
-        known["reconstruction"] = f"{loss.reconstruction:.4f}"
-        path = recipes.save(name, model, args.folder, history=history, **known)
-    args.written.append(path)
-    print(
-        f"test loss {loss.total:.2f} = {loss.reconstruction:.2f} + {recipe.beta:g} * "
-        f"{loss.kl:.2f}, {seconds:.0f} s, written to {path}",
-        flush=True,
-    )
-    return checkpoint
-
-
-def train_classifier(args):
-    seed = 0 if args.seed is None else args.seed
-    epochs = classifier.EPOCHS if args.epochs is None else args.epochs
-    print(f"classifier: the judge of generated digits, {epochs} epochs, seed {seed}", flush=True)
-    start = time.perf_counter()
-    model = classifier.train(epochs=epochs, seed=seed)
-    seconds = time.perf_counter() - start
-    test = data.load("mnist", "test")
-    accuracy = classifier.accuracy(model, data.scale(test.images), test.labels).value
-    path = classifier.weights_path(args.folder)
-    known = {"epochs": str(epochs), "seed": str(seed), "accuracy": f"{accuracy:.4f}"}
-    weights.save(model, path, known, half=True)
-    args.written.append(path)
-    print(f"test accuracy {accuracy:.2%}, {seconds:.0f} s, written to {path}", flush=True)
 
 
 # --- evaluate ---

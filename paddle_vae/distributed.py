@@ -19,7 +19,7 @@ import time
 import numpy as np
 import paddle
 
-from . import losses, models, runtime
+from . import models, runtime
 from .errors import InputError
 
 PARENT = "PADDLE_VAE_PARENT"  # the process that started this one by `launch`
@@ -49,9 +49,10 @@ def join():
 def part(image, label):
     """This process's rows of a batch -> (images, labels, their share of the batch, first row).
 
-    Where there are fewer rows than processes, some get one that counts nothing.
+    Where there are fewer rows than processes, some get one that counts nothing. A part begins at an
+    even row: Paddle draws normal numbers in pairs, and noise_of cannot begin within one.
     """
-    count, each = len(image), -(-len(image) // processes())
+    count, each = len(image), 2 * math.ceil(len(image) / processes() / 2)
     first = min(rank() * each, count - 1)
     last = min(first + each, count)
     share = 0.0 if rank() * each >= count else (last - first) / count
@@ -73,15 +74,15 @@ def noise_of(model, first, count):
     paddle.randn([count, model.latent_dim])
 
 
-def learn(network, image, label, told, objective):
+def learn(network, image, label, told, loss):
     """The gradients of a whole batch, each process from its part -> the batch's losses in parts,
-    and whether any process was told to stop; network: the DataParallel."""
+    and whether any process was told to stop; network: the DataParallel, loss: as Run.loss."""
     rows, labels, share, first = part(image, label)
     with noise_of(network._layers, first, len(image)):
-        loss = losses.parts(network(rows, labels), rows, **objective)
-    (loss.total * (share * processes())).backward()  # DataParallel takes the mean over processes
+        parts = loss(network, rows, labels)
+    (parts.total * (share * processes())).backward()  # DataParallel takes the mean over processes
     stop = bool(told) or orphaned()
-    *parts, stop = total([*(share * number.item() for number in loss), stop])
+    *parts, stop = total([*(share * number.item() for number in parts), stop])
     return parts, stop > 0
 
 

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import html
 import json
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -26,11 +27,13 @@ from .files import as_path, replacing
 from .models import VAE, Autoencoder
 from .networks import Decoder, Encoder
 
-PARTS = "explorer", "explorer_plane", "explorer_pad", "explorer_look", "explorer_element"
-SCRIPTS = [Path(__file__).with_name(f"{part}.js") for part in PARTS]  # one function in the page
+PARTS = "simd", "", "words", "look", "plane", "border", "marks", "pad", "panel", "hand", "element"
+NAMES = [f"explorer_{part}.js" if part else "explorer.js" for part in PARTS]
+SCRIPTS = [Path(__file__).with_name(name) for name in NAMES]  # one function in the page
 MOST = 2000  # images: each takes about 100 bytes of the page
 EXACT = 30  # up to so many images keep all their grey levels, which the border is drawn from
 ALIVE = "This is a picture of an explorer: run this cell to bring it to life."
+ALIVE_ZH = "这是交互图的静态图片：运行本单元格即可交互。"
 
 
 class Explorer:
@@ -220,16 +223,19 @@ def _markup(packed, picture, title):
     """The whole output: a custom element with the picture inside, and the script that wakes it.
 
     The element's name holds the digest of its source, so that outputs of two versions can live on
-    one page; its id is the digest of what it shows, so that it is the same in every run.
+    one page; its id is the digest of what it shows, so that it is the same in every run. Its words
+    are those of the page's language, and Chinese where the environment's PADDLE_VAE_LANG says zh.
     """
     source, version = script()
     name, mark = f"vae-explorer-{version}", hashlib.sha256(packed.encode()).hexdigest()[:12]
     image = base64.b64encode(picture).decode()
     alt = html.escape(f"{title}: digits in ten colours, over the images that the decoder draws.")
+    language = ' data-lang="zh"' if os.environ.get("PADDLE_VAE_LANG", "").startswith("zh") else ""
     return (
-        f'<{name} id="explorer-{mark}">\n'
+        f'<{name} id="explorer-{mark}"{language}>\n'
         f'<img width="440" style="max-width: 100%" alt="{alt}" '
-        f'src="data:image/png;base64,{image}">\n<p><em>{ALIVE}</em></p>\n</{name}>\n'
+        f'src="data:image/png;base64,{image}">\n<p><em>{ALIVE} '
+        f'<span lang="zh">{ALIVE_ZH}</span></em></p>\n</{name}>\n'
         f'<script>(function () {{\n"use strict";\nconst NAME = "{name}", ID = "explorer-{mark}";\n'
         f'const PACKED = "{packed}";\n{source}\n}})();</script>'
     )

@@ -51,64 +51,62 @@ section + section { margin-top: 16px; }
 @media (pointer: coarse) { button { min-height: 40px; } }
 `;
 
-const PAGE = `
+// words: from WORDS of explorer_words.js
+const page = (words) => `
 <style>${STYLE}</style>
-<div class="app">
+<div class="app" lang="${words.lang}">
   <div>
-    <canvas class="plane" tabindex="0" role="application" aria-roledescription="latent plane"
-      aria-label="The latent plane. Arrow keys move the point, with Shift in bigger steps;
-      A and B choose the point, plus and minus zoom, 0 shows all, P plays the walk."></canvas>
+    <canvas class="plane" tabindex="0" role="application" aria-roledescription="${words.kind}"
+      aria-label="${words.plane}"></canvas>
     <div class="row">
-      <span>Move</span><button data-point="A">A</button><button data-point="B">B</button>
+      <span>${words.move}</span><button data-point="A">A</button><button data-point="B">B</button>
       <span class="push"></span>
-      <button data-do="map" aria-pressed="true">map</button>
-      <button data-do="in" aria-label="zoom in">+</button>
-      <button data-do="out" aria-label="zoom out">&minus;</button>
-      <button data-do="all">all</button>
+      <button data-do="map" aria-pressed="true">${words.map}</button>
+      <button data-do="in" aria-label="${words.zoomIn}">+</button>
+      <button data-do="out" aria-label="${words.zoomOut}">&minus;</button>
+      <button data-do="all">${words.all}</button>
     </div>
-    <div class="row legend" role="group" aria-label="digits to show"></div>
-    <p class="soft">Drag a ring with mouse or finger, or click the plane and use the arrow keys
-      (Shift: bigger steps).</p>
+    <div class="row legend" role="group" aria-label="${words.legend}"></div>
+    <p class="soft">${words.hint}</p>
   </div>
   <div>
     <section class="row top">
       <div class="grow">
-        <h3>Decoded at <span class="name">A</span></h3>
+        <h3 class="name"></h3>
         <canvas class="big digit" width="28" height="28" role="img"></canvas>
       </div>
       <div class="grow numbers">
         <p class="z"></p>
         <p class="side" hidden></p>
-        <h3>Nearest training image</h3>
+        <h3>${words.nearest}</h3>
         <canvas class="small digit partner" width="28" height="28" role="img"></canvas>
         <p class="near"></p>
-        <button data-do="encode">encode it</button>
+        <button data-do="encode">${words.encodeIt}</button>
       </div>
     </section>
     <section>
-      <h3>Draw your own digit</h3>
+      <h3>${words.draw}</h3>
       <div class="row top">
-        <canvas class="pad" width="224" height="224" role="img"
-          aria-label="a field to draw a digit on"></canvas>
+        <canvas class="pad" width="224" height="224" role="img" aria-label="${words.pad}"></canvas>
         <div class="grow numbers">
           <canvas class="small digit seen" width="28" height="28" role="img"
-            aria-label="the image that the encoder sees"></canvas>
-          <p class="soft">what the encoder sees</p>
+            aria-label="${words.seenImage}"></canvas>
+          <p class="soft">${words.seen}</p>
           <p class="cloud"></p>
-          <button data-do="wipe">wipe</button>
+          <button data-do="wipe">${words.wipe}</button>
         </div>
       </div>
     </section>
   </div>
   <div class="wide" data-part="labels" hidden>
-    <h3>The same z, with each label</h3>
-    <div class="labels" role="group" aria-label="the label"></div>
+    <h3>${words.labels}</h3>
+    <div class="labels" role="group" aria-label="${words.label}"></div>
   </div>
   <div class="wide">
-    <div class="row"><h3>The walk from A to B</h3>
-      <button class="push" data-do="play" aria-pressed="false">play</button></div>
+    <div class="row"><h3>${words.walk}</h3>
+      <button class="push" data-do="play" aria-pressed="false">${words.play}</button></div>
     <canvas class="strip digit" width="280" height="28" role="img"
-      aria-label="ten images decoded on the way from A to B"></canvas>
+      aria-label="${words.strip}"></canvas>
   </div>
   <span class="hidden" role="status"></span>
 </div>

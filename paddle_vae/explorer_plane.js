@@ -1,5 +1,5 @@
-// The plane: the decoded map, the codes over it, the border between two images, and what is drawn
-// above them all: axes, the walk, the cloud of a drawn digit, and the two points.
+// The plane: the decoded map and the codes over it. What is drawn above them is in
+// explorer_border.js and explorer_marks.js.
 
 // Of the digits: by day as in the course's figures, by night some of them lighter.
 const COLOURS = {
@@ -12,8 +12,6 @@ const COLOURS = {
     "#cf9788", "#f29ad6", "#b0b0b0", "#d4d53c", "#35d6e6",
   ],
 };
-const SIDES = ["#0072b2", "#d55e00"]; // of the two images, one on each side of the border
-
 function smallCanvas(width, height) {
   return Object.assign(document.createElement("canvas"), { width, height });
 }
@@ -32,12 +30,6 @@ function distance(a, b) {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) ** 2;
   return sum;
-}
-
-// 1, 2 or 5 times a power of ten, so that about `count` ticks lie on a length.
-function tickStep(length, count) {
-  const power = 10 ** Math.floor(Math.log10(length / count));
-  return power * [1, 2, 5, 10].find((step) => step * power * count >= length);
 }
 
 class Plane {
@@ -148,6 +140,12 @@ class Plane {
     this.drawCodes();
   }
 
+  // By how much a cell's picture is nearer to the second image than to the first, or null.
+  leaning(cell) {
+    const pixels = this.decoded[cell];
+    return pixels && distance(pixels, this.images[0]) - distance(pixels, this.images[1]);
+  }
+
   // ---- the codes ----
 
   // Which code lies nearest to z, among the digits that are shown -> its number, or -1.
@@ -192,99 +190,21 @@ class Plane {
     context.strokeRect(x - side / 2, y - side / 2, side, side);
   }
 
-  // ---- the border between two images ----
-
-  // By how much each cell's picture is nearer to the second image than to the first.
-  leaning(cell) {
-    const pixels = this.decoded[cell];
-    return pixels && distance(pixels, this.images[0]) - distance(pixels, this.images[1]);
-  }
-
-  drawBorder(context) {
-    const { cells } = this;
-    const side = this.canvas.width / cells;
-    const leans = this.decoded.map((_, cell) => this.leaning(cell));
-    context.globalAlpha = 0.16;
-    leans.forEach((lean, cell) => {
-      if (lean === null) return;
-      context.fillStyle = SIDES[lean > 0 ? 1 : 0];
-      context.fillRect((cell % cells) * side, Math.floor(cell / cells) * side, side, side);
-    });
-    context.globalAlpha = 1;
-    Object.assign(context, { strokeStyle: this.dark ? "#fff" : "#000", lineWidth: side / 8 });
-    context.beginPath();
-    // Marching squares: in each square between four cells, from edge to edge where the sign changes.
-    for (let row = 0; row + 1 < cells; row++) {
-      for (let column = 0; column + 1 < cells; column++) {
-        const corners = [[0, 0], [1, 0], [1, 1], [0, 1]].map(([right, down]) => ({
-          x: (column + right + 0.5) * side,
-          y: (row + down + 0.5) * side,
-          lean: leans[(row + down) * cells + column + right],
-        }));
-        if (corners.some(({ lean }) => lean === null)) continue;
-        const cuts = [];
-        corners.forEach((a, i) => {
-          const b = corners[(i + 1) % 4];
-          if (a.lean > 0 === b.lean > 0) return;
-          const share = a.lean / (a.lean - b.lean);
-          cuts.push([a.x + share * (b.x - a.x), a.y + share * (b.y - a.y)]);
-        });
-        for (let i = 0; i + 1 < cuts.length; i += 2) {
-          context.moveTo(...cuts[i]);
-          context.lineTo(...cuts[i + 1]);
-        }
-      }
-    }
-    context.stroke();
-  }
-
   // ---- everything ----
 
-  // points: {A, B}, in z; active: "A" or "B"; cloud: {mean, std} or null; walker: z or null
-  draw({ points, active, cloud, walker, showMap, unit }) {
+  // state: of the explorer; see drawMarks
+  draw(state) {
     const { canvas } = this;
     const context = canvas.getContext("2d");
     context.fillStyle = this.dark ? "#111" : "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
-    if (showMap) {
+    if (state.showMap) {
       if (this.waiting.length && this.old) this.drawOldMap(context);
       this.drawMap(context, this.map, this.mapView);
     }
-    if (this.border) this.drawBorder(context);
+    if (this.border) drawBorder(context, this);
     context.drawImage(this.codesLayer, 0, 0);
-    const ink = this.dark ? "#fff" : "#000";
-    const paper = this.dark ? "#111" : "#fff";
-    Object.assign(context, { font: `${11 * unit}px system-ui, sans-serif`, lineJoin: "round" });
-    this.drawAxes(context, unit, ink, paper);
-
-    const [a, b] = [this.toPixels(points.A), this.toPixels(points.B)];
-    const line = (colour, width, dash) => {
-      Object.assign(context, { strokeStyle: colour, lineWidth: width * unit });
-      context.setLineDash(dash.map((length) => length * unit));
-      context.stroke();
-      context.setLineDash([]);
-    };
-    context.beginPath();
-    context.moveTo(...a);
-    context.lineTo(...b);
-    line(paper, 3.5, []);
-    line(ink, 1.5, [5, 4]);
-    if (cloud) this.drawCloud(context, cloud, line, ink, paper);
-    for (const [name, at] of [["B", b], ["A", a]]) {
-      context.beginPath();
-      context.arc(...at, 9 * unit, 0, 2 * Math.PI);
-      line(paper, name === active ? 6.5 : 4.5, []);
-      line(ink, name === active ? 3.5 : 1.5, []);
-      context.font = `bold ${13 * unit}px system-ui, sans-serif`;
-      this.write(context, name, at[0] + 17 * unit, at[1] - 13 * unit, ink, paper, unit);
-    }
-    if (walker) {
-      context.beginPath();
-      context.arc(...this.toPixels(walker), 6 * unit, 0, 2 * Math.PI);
-      context.fillStyle = ink;
-      context.fill();
-      line(paper, 2, []);
-    }
+    drawMarks(context, this, state);
   }
 
   // The map of the view before, where the new one is not decoded yet.
@@ -301,51 +221,5 @@ class Plane {
     const [left, top] = this.toPixels([view.x - view.half, view.y + view.half]);
     const side = (this.canvas.width * view.half) / this.view.half;
     context.drawImage(map, left, top, side, side);
-  }
-
-  drawCloud(context, { mean, std }, line, ink, paper) {
-    const at = this.toPixels(mean);
-    const scale = this.canvas.width / (2 * this.view.half);
-    for (const sigma of std ? [2, 1] : []) {
-      context.beginPath();
-      context.ellipse(...at, sigma * std[0] * scale, sigma * std[1] * scale, 0, 0, 2 * Math.PI);
-      line(paper, 4, []);
-      line("#cc0077", 2, sigma === 1 ? [] : [4, 3]);
-    }
-    context.beginPath();
-    context.arc(...at, context.lineWidth * 1.6, 0, 2 * Math.PI);
-    line(paper, 5, []);
-    line("#cc0077", 3, []);
-  }
-
-  drawAxes(context, unit, ink, paper) {
-    const { x, y, half } = this.view;
-    const { width } = this.canvas;
-    const step = tickStep(2 * half, 5);
-    const digits = Math.max(0, -Math.floor(Math.log10(step)));
-    const text = (value) => value.toFixed(digits).replace("-", "\u2212");
-    Object.assign(context, { textAlign: "center", textBaseline: "middle" });
-    for (let i = Math.ceil((x - half) / step); i * step < x + half; i++) {
-      const [at] = this.toPixels([i * step, 0]);
-      if (at < 36 * unit || at > width - 30 * unit) continue;
-      context.fillStyle = ink;
-      context.fillRect(at, width - 5 * unit, unit, 5 * unit);
-      this.write(context, text(i * step), at, width - 12 * unit, ink, paper, unit);
-    }
-    for (let i = Math.ceil((y - half) / step); i * step < y + half; i++) {
-      const [, at] = this.toPixels([0, i * step]);
-      if (at < 24 * unit || at > width - 24 * unit) continue;
-      context.fillStyle = ink;
-      context.fillRect(0, at, 5 * unit, unit);
-      this.write(context, text(i * step), 20 * unit, at, ink, paper, unit);
-    }
-    this.write(context, "z\u2081", width - 12 * unit, width - 12 * unit, ink, paper, unit);
-    this.write(context, "z\u2082", 14 * unit, 12 * unit, ink, paper, unit);
-  }
-
-  write(context, text, x, y, ink, paper, unit) {
-    Object.assign(context, { strokeStyle: paper, lineWidth: 3 * unit, fillStyle: ink });
-    context.strokeText(text, x, y);
-    context.fillText(text, x, y);
   }
 }

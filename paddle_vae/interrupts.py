@@ -6,9 +6,14 @@ from contextlib import contextmanager
 
 
 class Stopped(KeyboardInterrupt):
-    """Ends a fit that was told to stop and has saved; `signal` is what told it."""
+    """Ends a training that was told to stop; it says where the training is saved.
 
-    signal = signal.SIGINT
+    told: the signals, as `noted` collects them; `signal` is the first of them.
+    """
+
+    def __init__(self, message, told=()):
+        super().__init__(message)
+        self.signal = told[0] if told else signal.SIGINT
 
 
 @contextmanager

@@ -106,7 +106,12 @@ def record_lesson(recipe, loss, epochs, path):
     file, (total, reconstruction, kl) = lessons_path(path), (round(part, 4) for part in loss)
     found = {"loss": total, "reconstruction": reconstruction, "kl": kl, "epochs": epochs}
     found |= {"batch_size": recipe.batch_size, "learning_rate": recipe.learning_rate}
-    records = lesson_records(file) | {recipe.name: found}
+    return record(recipe.name, found, file)
+
+
+def record(name, found, file):
+    """Write one record, {...}, into a file of them -> its path; other names' records stay."""
+    records = lesson_records(file) | {name: found}
     prepare(file, 0)
     with replacing(file) as temporary:
         temporary.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n", "utf-8")

@@ -1,23 +1,20 @@
-"""fit: the training loop, with its progress bar and its history. Introduced in notebook 01."""
+"""fit: train a model, from its arguments to its history. The loop itself is in loop.py.
 
-import math
-import warnings
-from contextlib import nullcontext
+Introduced in notebook 01.
+"""
+
+from contextlib import closing, nullcontext
 from functools import partial
 
 import numpy as np
 import paddle
-from paddle.utils import unique_name
 
-from . import data, distributed, losses, metrics, models
+from . import data, distributed, loop, losses, models
 from .checkpoints import Checkpoint, fingerprint
 from .errors import InputError, interval, number, short, whole
 from .history import History
 from .interrupts import Stopped, interruptible, noted
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of missing ipywidgets: then the bar is text
-    from tqdm.auto import tqdm
+from .loop import Run
 
 __all__ = ["History", "Stopped", "fit", "interruptible", "seeded"]
 
@@ -92,14 +89,7 @@ def fit(
     if not model.parameters():
         raise InputError("model has no parameters: give one that can learn, such as VAE()")
     losses.check(model, reconstruction, value_range)
-    dataset = data.as_dataset(dataset)
-    test = None if test is None else data.as_dataset(test)
-    if len(dataset.images) == 0 or (test is not None and len(test.images) == 0):
-        which = "dataset" if len(dataset.images) == 0 else "test"
-        raise InputError(f"{which} is empty: give at least one image")
-    if test is not None and test.images.shape[1:] != dataset.images.shape[1:]:
-        sizes = f"{test.images.shape[1:]}, and those of dataset {dataset.images.shape[1:]}"
-        raise InputError(f"images of test have shape {sizes}: prepare both the same way")
+    dataset, test = _images(dataset, test)
     if patience is not None and test is None:
         raise InputError("patience needs a loss to watch: give test, such as a part by data.split")
     patience = None if patience is None else whole("patience", patience)
@@ -118,121 +108,94 @@ def fit(
         }  # fmt: skip
         kept = Checkpoint(checkpoint, settings, writes=distributed.rank() == 0)
     rng = seeded(seed)
-    batches_per_epoch = -(-len(dataset.images) // batch_size)
-    total = epochs * batches_per_epoch
-    rate = learning_rate
+    rate, schedule = learning_rate, None
     if one_cycle:
-        rate = paddle.optimizer.lr.OneCycleLR(
-            learning_rate, total, end_learning_rate=learning_rate / 1000
-        )
+        total = epochs * -(-len(dataset.images) // batch_size)
+        end = learning_rate / 1000
+        rate = schedule = paddle.optimizer.lr.OneCycleLR(rate, total, end_learning_rate=end)
     optimizer = paddle.optimizer.Adam(
         rate, beta1, beta2, parameters=model.parameters(), use_multi_tensor=True
     )
     distributed.join()
-    first, several = distributed.rank() == 0, distributed.processes() > 1
-    callbacks = callbacks if first else []
-    within = [callback for callback in callbacks if getattr(callback, "every", None)]
     objective = {"reconstruction": reconstruction, "beta": beta}
     pixels = {"value_range": value_range, "binarize": binarize}
-    steps, tests, epoch = [], [], 1
-    best = {}  # the weights with the lowest test loss
-
-    def history():
-        each = np.array(steps).reshape(-1, 3)
-        whole_epochs = each[: len(each) - len(each) % batches_per_epoch]
-        means = whole_epochs.reshape(-1, batches_per_epoch, 3).mean(1)
-        return History(each, means, np.array(tests) if tests else None, batches_per_epoch)
-
-    def check(what, fine):
-        """Stop unless all is fine."""
-        if fine:
-            return
-        remedy = f"lower learning_rate, which is {learning_rate:g}"
-        if kept and kept.last.exists():
-            remedy += f"; the last good checkpoint is {kept.last}"
-        raise FloatingPointError(f"{what} at step {len(steps)}, in epoch {epoch}: {remedy}")
-
-    def save(epoch, order):
-        """order: the state of `rng` at the start of that epoch, before it shuffles."""
-        check("a weight is no finite number", _finite(model))
-        if first:
-            kept.save(model, optimizer, steps, tests, epoch=epoch, order=order)
-
-    def stopped():
-        where = f"after batch {len(steps)} of {total}"
-        again = f", saved in {kept}: the same call goes on" if kept else ""
-        error = Stopped(where + again)
-        error.signal = (told or [error.signal])[0]
-        return error
-
+    callbacks = callbacks if distributed.rank() == 0 else []
+    run = Run(
+        model, optimizer, schedule, learning_rate, dataset, test, epochs, batch_size, patience,
+        objective, pixels, callbacks, seed, rng,
+    )  # fmt: skip
     try:
         with kept or nullcontext(), interruptible(), noted(kept is not None) as told:
-            if kept and (found := kept.load(model, optimizer)):
-                steps, tests = found["steps"].tolist(), found["tests"].tolist()
-                epoch, rng.bit_generator.state = found["epoch"], found["order"]
-                best = kept.best_weights() if tests and patience else {}
-            if several:
-                distributed.agree(len(steps), kept)
-            network = paddle.DataParallel(model) if several else model
-            _call(within, model, history)
-            model.train()
-            shown = {"disable": not (progress and first), "unit": "batch"}
-            with tqdm(total=total, initial=len(steps), **shown) as bar:
-                for epoch in range(epoch, epochs + 1):  # noqa: B020, from there
-                    if patience is not None and _since_best(tests) >= patience:
-                        break
-                    bar.set_description(f"epoch {epoch}/{epochs}", refresh=False)
-                    order, stop = rng.bit_generator.state, False
-                    done = len(steps) - (epoch - 1) * batches_per_epoch
-                    batches = data.batches(dataset, batch_size, rng=rng, first=done, **pixels)
-                    for image, label in batches:
-                        if several:
-                            parts, stop = distributed.learn(network, image, label, told, objective)
-                        else:
-                            loss = losses.parts(model(image, label), image, **objective)
-                            loss.total.backward()
-                            parts, stop = [part.item() for part in loss], bool(told)
-                        with unique_name.guard():  # for Checkpoint.load
-                            optimizer.step()
-                        optimizer.clear_grad()
-                        if one_cycle:
-                            rate.step()
-                        steps.append(parts)
-                        check(f"the loss is {parts[0]}", math.isfinite(parts[0]))
-                        text = "loss {:.1f} = {:.1f} + KL {:.2f}".format(*parts)
-                        bar.set_postfix_str(text, False)
-                        bar.update()
-                        if len(steps) % batches_per_epoch == 0:
-                            continue  # the epoch's end follows
-                        _call([c for c in within if len(steps) % c.every == 0], model, history)
-                        if kept and (stop or len(steps) % save_every == 0):
-                            save(epoch, order)
-                        if stop:
-                            raise stopped()
-                    if test is not None or callbacks or epoch == epochs:  # else the next loss tells
-                        check("a weight is no finite number", _finite(model))
-                    if test is not None:
-                        found = (0.0, 0.0, 0.0)
-                        if first:
-                            found = metrics.evaluate(model, test, **objective, **pixels, seed=seed)
-                        tests.append(distributed.total(found) if several else found)
-                        check(f"the test loss is {tests[-1][0]}", math.isfinite(tests[-1][0]))
-                        if _since_best(tests) == 0 and patience is not None:
-                            best = {n: weight.numpy() for n, weight in model.state_dict().items()}
-                        if _since_best(tests) == 0 and kept and first:
-                            kept.save_best(model, tests[-1])
-                    _call(callbacks, model, history)
+            _resume(run, kept)
+            with closing(loop.train(run, told, progress)) as moments:
+                for moment in moments:
                     if kept:
-                        save(epoch + 1, rng.bit_generator.state)
-                    if stop and epoch < epochs:
-                        raise stopped()
+                        _keep(run, kept, moment, save_every)
+                    if run.stop and moment != "best" and not run.finished:
+                        raise _stopped(run, kept, told)
             if patience is not None:
-                model.set_state_dict(best)
+                model.set_state_dict(run.best)
+    except FloatingPointError as error:
+        if kept and kept.last.exists():
+            error.args = (f"{error}; the last good checkpoint is {kept.last}",)
+        raise
     finally:
         model.eval()
         optimizer.clear_grad(set_to_zero=False)
-        model.history = history()
+        model.history = run.history()
     return model.history
+
+
+# --- what a checkpoint adds ---
+
+
+def _resume(run, kept):
+    """Go on where the folder's last run was, if there is one; all processes at the same step."""
+    if kept and (found := kept.load(run.model, run.optimizer)):
+        run.steps, run.tests = found["steps"].tolist(), found["tests"].tolist()
+        run.epoch, run.rng.bit_generator.state = found["epoch"], found["order"]
+        run.best = kept.best_weights() if run.tests and run.patience else {}
+    if distributed.processes() > 1:
+        distributed.agree(len(run.steps), kept)
+
+
+def _keep(run, kept, moment, save_every):
+    """Save what that moment of the loop asks for; the first of several processes does."""
+    first = distributed.rank() == 0
+    if moment == "best":
+        if first:
+            kept.save_best(run.model, run.tests[-1])
+        return
+    epoch, order = run.epoch, run.order
+    if moment == "epoch":
+        epoch, order = epoch + 1, run.rng.bit_generator.state
+    elif not run.stop and len(run.steps) % save_every:
+        return
+    run.check_weights()
+    if first:
+        kept.save(run.model, run.optimizer, run.steps, run.tests, epoch=epoch, order=order)
+
+
+def _stopped(run, kept, told):
+    """What ends a run that was told to stop."""
+    again = f", saved in {kept}: the same call goes on" if kept else ""
+    return Stopped(f"after batch {len(run.steps)} of {run.epochs * run.batches}{again}", told)
+
+
+# --- what fit is given ---
+
+
+def _images(dataset, test):
+    """Both as data.Dataset, test perhaps None; raises InputError for what cannot be trained on."""
+    dataset = data.as_dataset(dataset)
+    test = None if test is None else data.as_dataset(test)
+    if len(dataset.images) == 0 or (test is not None and len(test.images) == 0):
+        which = "dataset" if len(dataset.images) == 0 else "test"
+        raise InputError(f"{which} is empty: give at least one image")
+    if test is not None and test.images.shape[1:] != dataset.images.shape[1:]:
+        sizes = f"{test.images.shape[1:]}, and those of dataset {dataset.images.shape[1:]}"
+        raise InputError(f"images of test have shape {sizes}: prepare both the same way")
+    return dataset, test
 
 
 def _callables(callbacks):
@@ -254,35 +217,8 @@ def _callables(callbacks):
     return callbacks
 
 
-def _finite(model):
-    """Whether all weights of a model, running statistics included, are finite numbers."""
-    weights = (weight for weight in model.state_dict().values() if weight.is_floating_point())
-    return all(paddle.isfinite(weight).all().item() for weight in weights)
-
-
-def _since_best(tests):
-    """How many epochs ago the test loss was lowest; -1 before the first."""
-    return len(tests) - 1 - int(np.argmin([total for total, *_ in tests])) if tests else -1
-
-
 def _name(reconstruction):
     """A function's name, that of its inside where it is a partial."""
     while isinstance(reconstruction, partial):
         reconstruction = reconstruction.func
     return getattr(reconstruction, "__qualname__", type(reconstruction).__name__)
-
-
-@paddle.no_grad()
-def _call(callbacks, model, history):
-    """Call each in eval mode, with the history that the function history gives; afterwards mode and
-    random state are as if nothing had happened."""
-    if not callbacks:
-        return
-    state, so_far = paddle.get_rng_state(), history()
-    model.eval()
-    try:
-        for callback in callbacks:
-            callback(model, so_far)
-    finally:
-        model.train()
-        paddle.set_rng_state(state)

@@ -1,12 +1,22 @@
 """A headless Chromium that reaches no network, for tests of what a reader sees.
 
-    @browser.needs_chromium
-    def test_page(page):
+    @pytest.fixture(scope="module")
+    def started():
         with browser.chromium() as driver:
-            driver.get(page.as_uri())
-            assert not browser.errors(driver) and not browser.requests(driver)
+            yield driver
 
-Where a test fails, build/screenshots/ holds what was on the screen.
+    @pytest.fixture
+    def driver(started, request):
+        with browser.as_new(started, request):
+            yield started
+
+    @browser.needs_chromium
+    def test_page(driver, page):
+        driver.get(page.as_uri())
+        assert not browser.errors(driver) and not browser.requests(driver)
+
+To start one takes seconds, so a module's tests share it. Where a test fails, build/screenshots/
+holds what was on the screen.
 """
 
 import contextlib
@@ -46,12 +56,11 @@ needs_chromium = pytest.mark.skipif(bool(missing()), reason=missing() or "")
 
 
 @contextlib.contextmanager
-def chromium(width=1366, height=900, dark=False, scripts=True):
+def chromium(width=1366, height=900):
     """A Selenium driver of a fresh Chromium, its viewport width x height CSS pixels.
 
-    Every host name but this machine's own leads nowhere. dark: the reader prefers dark pages.
-    scripts=False: as where a reader has switched scripts off. An exception inside leaves a
-    screenshot in build/screenshots/.
+    Every host name but this machine's own leads nowhere. An exception inside leaves a screenshot
+    in build/screenshots/.
     """
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
@@ -75,20 +84,32 @@ def chromium(width=1366, height=900, dark=False, scripts=True):
         options.add_argument(argument)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.add_argument("--no-sandbox")  # Chromium's sandbox does not work for root
-    if not scripts:
-        content = {"profile.managed_default_content_settings.javascript": 2}
-        options.add_experimental_option("prefs", content)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.add_experimental_option("perfLoggingPrefs", {"enablePage": False})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
     try:
         resize(driver, width, height)
-        prefer(driver, "dark" if dark else "light")
+        prefer(driver, "light")
         yield driver
     except Exception:
         _keep(driver)
         raise
     finally:
         driver.quit()
+
+
+@contextlib.contextmanager
+def as_new(driver, request, width=1366, height=900):
+    """A browser that others have used, as if it had just started; request: of pytest."""
+    driver.get("about:blank")
+    resize(driver, width, height)
+    prefer(driver, "light")
+    let_scripts_run(driver)
+    errors(driver), requests(driver)  # what others have left
+    failed = request.session.testsfailed
+    yield
+    if request.session.testsfailed > failed:
+        _keep(driver)
 
 
 def resize(driver, width, height):
@@ -101,6 +122,11 @@ def prefer(driver, scheme):
     """Tell pages that the reader prefers "light" or "dark"."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def let_scripts_run(driver, they_may=True):
+    """Switch the scripts of pages off, as a reader may, or on again."""
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not they_may})
 
 
 def wait(driver, condition, seconds=30, what="it"):

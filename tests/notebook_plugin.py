@@ -15,6 +15,9 @@ does not look at pictures. Here:
   there, and what a cell with the tag `stderr` prints on purpose. (Not looked at with Paddle's GPU
   wheel, which says at length that it finds no GPU.)
 - A notebook that is not fully executed, in order, fails before anything runs.
+- After its last cell, a notebook's quick cells run once more, from the last to the first, as a
+  learner's do who goes back and forth: their outputs must be the same again. (A cell that trains
+  is too slow for it; tests/test_lesson.py asks that it builds what it trains.)
 
 pyproject.toml loads this file into every run of pytest.
 """
@@ -23,11 +26,14 @@ import importlib.metadata
 import math
 import os
 import re
+import time
 
 import nbformat
-from nbval.plugin import IPyNbCell, IPyNbFile
-from pytest import Collector
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
+from pytest import Collector, Item
 
+QUICK = 0.4  # seconds: what runs again
 RELATIVE = 0.02
 ABSOLUTE = 1e-5  # about what float32 leaves of a difference that ought to be zero
 GPU_WHEEL = any(importlib.metadata.distributions(name="paddlepaddle-gpu"))
@@ -148,7 +154,9 @@ stock_runtest = IPyNbCell.runtest
 
 
 def runtest(self):
+    started = time.perf_counter()
     stock_runtest(self)
+    self.seconds = time.perf_counter() - started
     text = "" if GPU_WHEEL else red(self.test_outputs)
     if text and "stderr" not in self.cell.metadata.get("tags", []):
         self.raise_cell_error("The cell prints on stderr, and has no tag stderr", text)
@@ -184,7 +192,32 @@ def collect(self):
             f"{self.path.name} is not fully executed, in order, from a fresh kernel: {problem}. "
             f"Run: make notebooks ONLY={self.path.name[:2]}"
         )
-    return stock_collect(self)
+    cells = list(stock_collect(self))
+    return [*cells, Again.from_parent(self, name="again, in reverse order", cells=cells)]
+
+
+class Again(Item):
+    """A notebook's quick cells, once more, from the last to the first."""
+
+    def __init__(self, *, cells, **kwargs):
+        super().__init__(**kwargs)
+        self.cells = cells
+
+    def runtest(self):
+        seconds = [getattr(cell, "seconds", None) for cell in self.cells]
+        if None in seconds:
+            pytest.skip("a cell failed, or was not run")
+        for cell, took in zip(reversed(self.cells), reversed(seconds), strict=True):
+            if took < QUICK:
+                stock_runtest(cell)
+
+    def repr_failure(self, excinfo):
+        if excinfo.errisinstance(NbCellError):
+            return "In reverse order: " + self.cells[0].repr_failure(excinfo)
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self):
+        return self.path, 0, f"{self.path.name}: {self.name}"
 
 
 IPyNbFile.collect = collect

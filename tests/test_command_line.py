@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from paddle_vae import classifier, data, distributed, metrics, recipes, training
+from paddle_vae import classifier, data, distributed, losses, metrics, recipes, training
 from paddle_vae.__main__ import main
 
 import numpy as np
@@ -16,6 +16,7 @@ import paddle
 import pytest
 from matplotlib import image as mpl_image
 from safetensors import safe_open
+from safetensors.numpy import load_file
 
 
 def run(capsys, *arguments):
@@ -211,12 +212,19 @@ def test_ctrl_c_is_130_and_names_what_was_written(
     assert status == 130 and "nothing written" in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize("number, expected", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    "recipe, number, expected",
+    [
+        ("mlp_vae_10d", signal.SIGTERM, 143),
+        ("mlp_vae_10d", signal.SIGINT, 130),
+        ("classifier", signal.SIGTERM, 143),
+    ],
+)
 def test_a_stopped_training_says_how_it_goes_on(
-    capsys, few_images, elsewhere, monkeypatch, number, expected
+    capsys, few_images, elsewhere, monkeypatch, recipe, number, expected
 ):
     """And the same command ends in the same bytes; another one touches nothing."""
-    command = ("train", "mlp_vae_10d", "--epochs", 4)
+    command = ("train", recipe, "--epochs", 4)
     assert run(capsys, *command, "--out", "whole")[0] == 0
     step, count = paddle.optimizer.Adam.step, iter(range(1, 100))
 
@@ -228,18 +236,52 @@ def test_a_stopped_training_says_how_it_goes_on(
     monkeypatch.setattr(paddle.optimizer.Adam, "step", stopping)
     status, _, err = run(capsys, *command)
     assert status == expected
-    assert "go on by `python -m paddle_vae train mlp_vae_10d --epochs 4`" in err.splitlines()[-1]
-    kept = Path("runs/mlp_vae_10d/last.safetensors").read_bytes()
+    assert f"go on by `python -m paddle_vae train {recipe} --epochs 4`" in err.splitlines()[-1]
+    kept = Path("runs", recipe, "last.safetensors").read_bytes()
     status, _, err = run(capsys, *command, "--seed", 7)
-    assert status == 2 and "seed 0" in err and "mlp_vae_10d" in err
-    assert Path("runs/mlp_vae_10d/last.safetensors").read_bytes() == kept
+    assert status == 2 and "seed 0" in err and recipe in err
+    assert Path("runs", recipe, "last.safetensors").read_bytes() == kept
+    taken = next(count)
     assert run(capsys, *command)[0] == 0
-    name = "mlp_vae_10d.safetensors"
+    assert next(count) - taken - 1 < 4  # of 4 steps: it did not begin anew
+    name = f"{recipe}.safetensors"
     assert Path("runs", name).read_bytes() == Path("whole", name).read_bytes()
     assert [path.name for path in Path("runs").iterdir()] == [name]
     with safe_open(Path("runs", name), framework="numpy") as file:
         known = {"recipe", "seed", "epochs", "loss", "threads", "paddle", "paddle_vae"}
+        known = known if recipe != "classifier" else {"seed", "epochs", "accuracy"}
         assert known <= file.metadata().keys()
+
+
+def test_patience_stops_by_images_left_out_of_the_training(
+    capsys, few_images, elsewhere, monkeypatch
+):
+    left_out, weights, totals = [], [], iter([5.0, 3.0, 4.0, 3.5])
+    evaluate = metrics.evaluate
+
+    def scripted(model, dataset, **how):
+        if len(dataset) == 100:  # the test images, after the training
+            return evaluate(model, dataset, **how)
+        left_out.append(dataset.images)
+        weights.append(model.encoder.mean.weight.numpy())
+        return losses.Loss(next(totals), 1.0, 1.0)
+
+    trained, batches = [], data.batches
+
+    def noting(dataset, *args, **how):
+        trained.append(dataset.images)
+        return batches(dataset, *args, **how)
+
+    monkeypatch.setattr(metrics, "evaluate", scripted)
+    monkeypatch.setattr(data, "batches", noting)
+    status, out, _ = run(capsys, "train", "mlp_vae_10d", "--epochs", 9, "--patience", 2)
+    assert status == 0 and "after epoch 4 of 9" in out and "lowest after epoch 2" in out
+    rest, part = data.split(data.load("mnist", "train"), 0.1)
+    assert len(left_out) == 4 and all((images == part.images).all() for images in left_out)
+    assert (trained[0] == rest.images).all()
+    file = load_file("runs/mlp_vae_10d.safetensors")
+    np.testing.assert_array_equal(file["encoder.mean.weight"], weights[1])
+    assert not (weights[1] == weights[3]).all()
 
 
 def test_processes_run_the_same_command(capsys, few_images, elsewhere, monkeypatch):
@@ -251,6 +293,20 @@ def test_processes_run_the_same_command(capsys, few_images, elsewhere, monkeypat
     ((count, words),) = started
     assert (count, words[1:3]) == (2, ["-m", "paddle_vae"])
     assert sorted(words[3:]) == sorted(map(str, command))
+
+
+def test_the_first_of_several_processes_trains_the_classifier(
+    capsys, few_images, elsewhere, monkeypatch
+):
+    monkeypatch.setattr(recipes, "RECIPES", {})
+    monkeypatch.setattr(distributed, "processes", lambda: 2)
+    monkeypatch.setattr(distributed, "rank", lambda: 1)
+    command = ("train", "--all", "--processes", 2, "--epochs", 1)
+    assert run(capsys, *command)[0] == 0
+    assert not list(elsewhere.rglob("*.safetensors"))
+    monkeypatch.setattr(distributed, "rank", lambda: 0)
+    assert run(capsys, *command)[0] == 0
+    assert Path("runs/classifier.safetensors").is_file()
 
 
 # --- sample ---
@@ -302,6 +358,11 @@ BAD = {
     "classifier epochs 0": (("train", "classifier", "--epochs", 0, "--out", "{tmp}/out"), "epochs"),
     "classifier's lesson": (("train", "classifier", "--lesson", "--out", "{tmp}/out"), "lesson"),
     "processes 0": (("train", "vae_2d", "--processes", 0, "--out", "{tmp}/out"), "--processes"),
+    "patience 0": (("train", "vae_2d", "--patience", 0, "--out", "{tmp}/out"), "--patience"),
+    "patience of all": (("train", "--all", "--patience", 2, "--out", "{tmp}/out"), "--patience"),
+    "patience of what is shipped": (("train", "vae_2d", "--patience", 2, "--ship"), "--ship"),
+    "classifier's patience": (("train", "classifier", "--patience", 2), "--patience"),
+    "classifier's processes": (("train", "classifier", "--processes", 2), "--processes"),
     "no such format": (("export", "vae_2d", "--format", "torch", "--output", "{tmp}/x"), "torch"),
     "export into a file": (
         ("export", "vae_2d", "--format", "paddle", "--output", "{tmp}/ae_2d.safetensors"),

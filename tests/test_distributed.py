@@ -34,7 +34,7 @@ else:
 weights = {name: weight.numpy() for name, weight in model.state_dict().items()}
 np.savez(f"{folder}/{rank}.npz", steps=model.history.steps, test=model.history.test, **weights)
 """
-# batches of 21, in parts of 11 and 10, and a last one of 1, which only one process can have
+# batches of 21, in parts of 12 and 9, and a last one of 1, which only one process can have
 HOW = {"epochs": 3, "batch_size": 21, "value_range": (0, 1), "binarize": True, "progress": False}
 
 
@@ -98,7 +98,7 @@ def test_a_process_that_fails_ends_all(tmp_path, capfd):
     assert "the reason" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("count, parts", [(21, [11, 10]), (1, [1, 0]), (4, [2, 2])])
+@pytest.mark.parametrize("count, parts", [(21, [12, 9]), (1, [1, 0]), (4, [2, 2]), (2, [2, 0])])
 def test_every_row_counts_once(count, parts, monkeypatch):
     image, label = np.arange(count), np.arange(count)
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
@@ -110,3 +110,20 @@ def test_every_row_counts_once(count, parts, monkeypatch):
         assert rows[0] == first
         seen += list(rows) if share else []
     assert seen == list(range(count))
+
+
+@pytest.mark.parametrize("latent_dim", [2, 3])
+def test_the_noise_of_the_parts_is_that_of_the_batch(latent_dim, monkeypatch):
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    vae = VAE(MLPEncoder(latent_dim, (4,)), MLPDecoder(latent_dim, (4,)))
+    image, found, after = np.arange(21), [], []
+    for rank in range(2):
+        monkeypatch.setenv("PADDLE_TRAINER_ID", str(rank))
+        rows, _, _, first = distributed.part(image, image)
+        paddle.seed(0)
+        with distributed.noise_of(vae, first, len(image)):
+            found.append(paddle.randn([len(rows), latent_dim]).numpy())
+        after.append(paddle.randn([4]).numpy())
+    paddle.seed(0)
+    np.testing.assert_array_equal(np.concatenate(found), paddle.randn([21, latent_dim]).numpy())
+    np.testing.assert_array_equal(after, [paddle.randn([4]).numpy()] * 2)

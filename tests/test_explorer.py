@@ -11,7 +11,7 @@ import shutil
 import subprocess
 
 from paddle_vae import VAE, Autoencoder, Decoder, Encoder, data, recipes
-from paddle_vae.explorer import ALIVE, Explorer, explore, script
+from paddle_vae.explorer import ALIVE, ALIVE_ZH, SCRIPTS, Explorer, explore, script
 from paddle_vae.networks import MLPDecoder, MLPEncoder
 from tools import committed
 
@@ -77,7 +77,7 @@ def test_without_scripts_there_is_a_picture_and_what_to_do(shown):
     assert pixels.shape[0] == pixels.shape[1] >= 400
     assert 0.6 < pixels.mean() < 0.98 and pixels[..., :3].std(axis=2).max() > 0.2  # colours on pale
     assert len(re.search(r'alt="([^"]+)"', html)[1]) > 40
-    assert ALIVE in html
+    assert ALIVE in html and ALIVE_ZH in html
 
 
 def test_opens_no_figure_of_the_notebooks(train):
@@ -149,6 +149,80 @@ def test_refuses_images_and_labels_that_do_not_fit(train):
     refused(lambda: explore(model, images, labels, count=0), "count")
 
 
+NODE = shutil.which("node")
+needs_node = pytest.mark.skipif(not NODE, reason="no node here; a browser test does the same")
+
+
+def node(code):
+    """What a program prints, as JSON."""
+    done = subprocess.run([NODE, "-"], input=code, capture_output=True, text=True, encoding="utf-8")
+    assert not done.stderr, done.stderr
+    return json.loads(done.stdout)
+
+
+# ---- two languages ------------------------------------------------------------
+
+
+def test_language_is_named_only_where_it_is_asked_for(train, monkeypatch):
+    """So that a notebook's output is the same in both languages: the page knows its own."""
+
+    def html():
+        return explore(recipes.load("vae_2d"), train.images[:5], train.labels[:5]).html
+
+    monkeypatch.delenv("PADDLE_VAE_LANG", raising=False)
+    plain = html()
+    assert "data-lang=" not in plain
+    monkeypatch.setenv("PADDLE_VAE_LANG", "en_GB")
+    assert html() == plain
+    monkeypatch.setenv("PADDLE_VAE_LANG", "zh_CN")
+    assert html().replace(' data-lang="zh"', "") == plain != html()
+
+
+ALL_WORDS = """
+const { WORDS, wordsFor, page } = new Function(
+  SOURCE + "; return { WORDS, wordsFor, page };")();
+const said = (words) => Object.fromEntries(Object.entries(words).map(([name, word]) =>
+  [name, typeof word === "function" ? word("3.14", "2.72") : word]));
+const arguments = (words) => Object.fromEntries(Object.entries(words).map(([name, word]) =>
+  [name, typeof word === "function" ? word.length : -1]));
+const chosen = [["", "en"], ["", "zh-CN"], ["", "de"], ["en", "zh"], ["zh", "en"], ["", ""]].map(
+  ([asked, lang]) => {
+    globalThis.document = { documentElement: { lang } };
+    return wordsFor({ dataset: asked ? { lang: asked } : {} }).lang;
+  });
+const { en, zh } = WORDS;
+console.log(JSON.stringify({ chosen, en: said(en), zh: said(zh), page: page(zh),
+  arguments: [arguments(en), arguments(zh)] }));
+"""
+
+
+@needs_node
+def test_every_word_in_both_languages():
+    source = script()[0].split("class Plane")[0]
+    said = node(f"const SOURCE = {json.dumps(source)};\n" + ALL_WORDS)
+    assert said["chosen"] == ["en", "zh-CN", "en", "en", "zh-CN", "en"]
+    assert said["arguments"][0] == said["arguments"][1]
+    han = re.compile("[\u4e00-\u9fff]")
+    for name, word in said["zh"].items():
+        assert name == "lang" or han.search(word) and not han.search(said["en"][name]), name
+        words = re.findall("[A-Za-z]{2,}", word)
+        assert set(words) <= {"Shift", "zh", "CN"}, f"{name}: {words}"
+        numbers = re.findall(r"3\.14|2\.72", said["en"][name])
+        assert re.findall(r"3\.14|2\.72", word) == numbers, name
+    assert "undefined" not in said["page"]
+
+
+def test_words_stand_in_one_file():
+    """No text between tags, no label and no message is written anywhere else."""
+    for path in SCRIPTS:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        code = "\n".join(line for line in lines if not line.strip().startswith("//"))
+        if path.name != "explorer_words.js":
+            assert not re.search(r">\s*[A-Za-z]{2,}[^<>{}`]*</", code), path.name
+            assert not re.search(r'(aria-\w+|title)="[^"$]*[a-z]{2,} [^"$]*"', code), path.name
+            assert code.isascii(), path.name
+
+
 # ---- the networks in JavaScript ----------------------------------------------
 
 
@@ -159,8 +233,8 @@ def test_script_keeps_its_code_and_drops_comments():
 
 
 RUN = """
-const { unpack, encode, decode } = new Function(
-  SOURCE + "; return { unpack, encode, decode };")();
+const { unpack, encode, decode, simd } = new Function("WebAssembly",
+  SOURCE + "; return { unpack, encode, decode, simd };")(SIMD ? WebAssembly : undefined);
 (async () => {
   const { about, layers, pixels } = await unpack(PACKED);
   const answers = INPUTS.map(({ image, z, label }) => {
@@ -168,21 +242,21 @@ const { unpack, encode, decode } = new Function(
     const drawn = decode(layers, z, label, about.conditional);
     return { mean: [...mean], std: std && [...std], drawn: [...drawn] };
   });
-  console.log(JSON.stringify({ answers, pixels: [...pixels.subarray(0, 784)] }));
+  const first = [...pixels.subarray(0, 784)];
+  console.log(JSON.stringify({ answers, pixels: first, simd: simd !== null }));
 })();
 """
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="no node here; a browser test does the same")
-def test_same_codes_and_images_as_paddle(shown, train):
+@needs_node
+@pytest.mark.parametrize("simd", [True, False])  # four numbers at a time, and where none may be
+def test_same_codes_and_images_as_paddle(shown, train, simd):
     model, explorer = shown
     source = script()[0].split("class Plane")[0]  # the networks: all that needs no page
     answers = inputs(train)
-    values = {"SOURCE": source, "PACKED": packed(explorer), "INPUTS": answers}
-    code = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in values.items())
-    done = subprocess.run(["node", "-"], input=code + RUN, capture_output=True, text=True)
-    assert not done.stderr, done.stderr
-    said = json.loads(done.stdout)
+    values = {"SOURCE": source, "PACKED": packed(explorer), "INPUTS": answers, "SIMD": simd}
+    said = node("".join(f"const {name} = {json.dumps(v)};\n" for name, v in values.items()) + RUN)
+    assert said["simd"] is simd
     compare(model, answers, said["answers"])
     assert np.abs(np.array(said["pixels"]) - train.images[0].ravel()).max() <= 9  # 16 greys
 

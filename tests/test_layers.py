@@ -511,14 +511,10 @@ def test_static_graphs_of_every_network(way):
     assert max(errors.values()) < 1e-4, errors
 
 
-def test_deepcopy_summary_and_mixed_precision(capsys):
+def test_deepcopy_and_summary(capsys):
     model, image = VAE(), paddle.rand([2, 1, 28, 28])
     copied = copy.deepcopy(model)
     losses.parts(copied(image), image).total.backward()
     assert copied.encoder.conv1.weight.grad is not None
     assert model.encoder.conv1.weight.grad is None
     assert paddle.summary(model, (1, 1, 28, 28))["total_params"] == 116_549
-    with paddle.amp.auto_cast(dtype="bfloat16"):
-        loss = losses.parts(model(image), image).total
-    loss.backward()
-    assert np.isfinite(loss.item()) and model.encoder.conv1.weight.grad is not None

@@ -10,6 +10,7 @@ FULL = r"[，。；：？！（）“”、《》—…]"
 # What is set as it is: code and formulas, which count as a Latin word.
 SET = re.compile(r"```.*?```|``.*?``|`[^`]*`|\$\$.*?\$\$|\$[^$]+\$", re.DOTALL)
 LINK = re.compile(r"!?\[((?:[^\[\]]|\[[^\]]*\])*)\]\([^)\s]*\)")
+LINK_TARGET = re.compile(r"\]\(([^)\s]*)\)")
 TAG = re.compile(r"<[^>\u4e00-\u9fff]+>")
 
 RULES = {
@@ -63,7 +64,7 @@ def lost(english, chinese):
     """Code, formulas, links and numbers of the English that the Chinese does not have."""
     kinds = {
         "code or formula": lambda text: SET.findall(text),
-        "link": lambda text: re.findall(r"\]\(([^)\s]*)\)", text),
+        "link": LINK_TARGET.findall,
         "heading": lambda text: re.findall(r"^#+(?= )", text, flags=re.MULTILINE),
         "placeholder": lambda text: re.findall(r"\{\w+\}", SET.sub("", text)),
         "number": lambda text: re.findall(r"\d+\.\d+", SET.sub("", text)),
@@ -74,3 +75,7 @@ def lost(english, chinese):
         if one != other:
             found.append(f"{kind}: English {one}, Chinese {other}")
     return found
+
+
+def has_chinese(text):
+    return re.search(HAN, text) is not None

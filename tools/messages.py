@@ -94,7 +94,8 @@ def translatable(block):
 def spoken(*paths):
     """The texts that code says: each literal in say("..."), and constants that exercises name."""
     for path in paths:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in sorted(nodes, key=lambda node: getattr(node, "lineno", 0)):
             found = []
             if isinstance(node, ast.Call) and name_of(node.func) == "say":
                 found = [node.args[0]]

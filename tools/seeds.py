@@ -12,11 +12,9 @@ read them by `runs.over_seeds(NAME)`.
 import argparse
 import importlib
 import inspect
-import json
 import pkgutil
 
 from paddle_vae import recipes, runs
-from paddle_vae.files import replacing
 
 from . import experiments
 
@@ -63,10 +61,8 @@ def found():
 def keep(name, seed, numbers):
     """Write one seed's numbers into seeds.json; what else is there stays."""
     path = runs.folder() / "seeds.json"
-    records = runs.lesson_records(path)
-    records.setdefault(name, {})[str(seed)] = numbers
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n", "utf-8")
+    before = runs.lesson_records(path).get(name, {})
+    runs.record(name, before | {str(seed): numbers}, path)
 
 
 if __name__ == "__main__":

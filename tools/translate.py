@@ -180,8 +180,7 @@ def notebook(name):
         if cell.cell_type != "markdown":
             continue
         if (exercise := exercise_of(cell)) is not None:
-            with language.speaking(say):
-                cell.source = getattr(found, exercise).markdown(say.__getitem__)
+            cell.source = getattr(found, exercise).markdown(say.__getitem__)
         else:
             above = "".join(f"> **图**：{text}\n\n" for text in captions)
             cell.source, captions = above + relinked(spoken[cell.source]), []

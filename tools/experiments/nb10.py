@@ -1,6 +1,6 @@
 """Notebooks 10 and 11: the same models from other seeds, and bounds on all test images."""
 
-from paddle_vae import classifier, data, metrics, recipes
+from paddle_vae import Dataset, classifier, data, fit, metrics, recipes
 
 import numpy as np
 import paddle
@@ -35,6 +35,37 @@ def published(seed):
     return found | {"binary_vae_2d_grid": grid.value}
 
 
+def threshold(seed):
+    """The ELBO of binary_vae_50d on pixels that are white by a draw, and white above 127.
+    seed: of the draws."""
+    test, model = data.load("mnist", "test"), recipes.load("binary_vae_50d")
+    cut = Dataset(255 * (test.images > 127).astype("uint8"), test.labels)
+    both = {"draw": test, "threshold": cut}
+    return {
+        name: metrics.elbo(model, images, BERNOULLI, seed=seed).elbo.value
+        for name, images in both.items()
+    }
+
+
+@paddle.no_grad()
+def encoder_alone(seed):
+    """One more epoch for the encoder of binary_vae_2d alone: log p(x) by the grid and the ELBO of
+    two hundred test images, and the ELBO of all, before and after."""
+    model, found = recipes.load("binary_vae_2d"), {}
+    train, test = data.load("mnist", "train"), data.load("mnist", "test")
+    for parameter in model.decoder.parameters():
+        parameter.stop_gradient = True
+    for name in ("before", "after"):
+        grid = metrics.quadrature(model, test, BERNOULLI, 200, points=200)
+        found[f"grid {name}"] = grid.value
+        found[f"some {name}"] = metrics.iwae(model, test, BERNOULLI, 1, 200).value
+        found[f"elbo {name}"] = metrics.elbo(model, test, BERNOULLI).elbo.value
+        if name == "before":
+            how = {"learning_rate": 1e-3, "seed": seed, "progress": False}
+            fit(model, train, epochs=1, **how, **recipes.get("binary_vae_2d").objective)
+    return found
+
+
 def _worth(model):
     """What both notebooks measure of a model of binarized pixels; images drawn by one seed."""
     train, test = data.load("mnist", "train"), data.load("mnist", "test")
@@ -65,11 +96,11 @@ def _worth(model):
     again = model.decode(paddle.to_tensor(mean[order[2000:4000]]))
     found["distance_again"] = metrics.frechet_distance(judge.features(2 * again - 1), real)
     found["distance_drawn"] = metrics.frechet_distance(drawn, real)
-    found |= {"precision": _inside(drawn, real), "recall": _inside(real, drawn)}
+    found |= {"precision": inside(drawn, real), "recall": inside(real, drawn)}
     return found | {"distance_real": metrics.frechet_distance(others, real)}
 
 
-def _inside(features, balls, k=3):
+def inside(features, balls, k=3):
     """Share of features that lie in a ball around one of `balls` out to its k-th neighbour."""
     radius = np.sort(cdist(balls, balls), axis=1)[:, k]
     return (cdist(features, balls) <= radius).any(1).mean()
