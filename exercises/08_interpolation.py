@@ -203,8 +203,8 @@ mixed_company = Choose(
     ```python
     spoiled = recipes.load("conv_vae_100d")
     spoiled.train()
-    for start in range(0, 640, 32):
-        spoiled(images[start : start + 32])
+    for row in range(0, 640, 32):
+        spoiled(images[row : row + 32])
     spoiled.eval()
     print(before.total, metrics.evaluate(spoiled, few, **recipe.objective).total)
     ```

@@ -2,8 +2,9 @@
 batch, and Paddle's DataParallel averages the gradients.
 
 Processes are started by `python -m paddle_vae train NAME --processes N`, or by Paddle's launcher,
-which is also for several machines. They take the same steps as one process does, up to rounding,
-but for batch norm, which sees only its process's part of a batch.
+which is also for several machines. They take the same steps as one process does, but for batch
+norm, which sees only its process's part of a batch, and for rounding, which a training amplifies:
+their losses part from those of one process as those of two threads part from those of one.
 """
 
 import contextlib

@@ -156,10 +156,11 @@ stock_runtest = IPyNbCell.runtest
 def runtest(self):
     started = time.perf_counter()
     stock_runtest(self)
-    self.seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - started
     text = "" if GPU_WHEEL else red(self.test_outputs)
     if text and "stderr" not in self.cell.metadata.get("tags", []):
         self.raise_cell_error("The cell prints on stderr, and has no tag stderr", text)
+    self.seconds = seconds
 
 
 # ---- notebooks -------------------------------------------------------------

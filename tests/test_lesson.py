@@ -1,6 +1,9 @@
 """The form of the notebooks and of the lists that must agree. Their numbers are nbval's part."""
 
+import ast
+import builtins
 import re
+import symtable
 import sys
 from pathlib import Path
 
@@ -68,6 +71,79 @@ def test_opening_and_closing(path):
     texts = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     last = re.findall(r"^## +(.+?)\s*$", texts, flags=re.MULTILINE)[-len(CLOSING) :]
     assert last == CLOSING, f"the last sections are {last}, not {CLOSING}"
+
+
+# ---- a learner goes back and forth: each cell can run again ----------------
+#
+# tests/notebook_plugin.py runs the quick ones again, in reverse order.
+
+
+def bound(table):
+    return {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+
+
+def read_inside(table):
+    """The global names that functions, classes and comprehensions of a piece of code read."""
+    found = set()
+    for inner in table.get_children():
+        found |= {s.get_name() for s in inner.get_symbols() if s.is_global() and s.is_referenced()}
+        found |= read_inside(inner)
+    return found
+
+
+def names(source):
+    """The names that a cell binds, and those that it takes from other cells."""
+    own, taken = set(), set()
+    for statement in ast.parse(source).body:
+        table = symtable.symtable(ast.unparse(statement), "a statement", "exec")
+        reads = {s.get_name() for s in table.get_symbols() if s.is_referenced()}
+        here = bound(table)
+        simple = isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr)
+        taken |= (reads | read_inside(table)) - own - (set() if simple else here)
+        own |= here
+    return own, taken - set(dir(builtins))
+
+
+def test_names_of_a_cell():
+    own, taken = names("x = y + 1\nfor i in z: print(i, x)\ndef f(a): return a + w\nn = n + 1")
+    assert own == {"x", "i", "f", "n"} and taken == {"y", "z", "w", "n"}
+
+
+@each_notebook
+def test_what_a_cell_takes_is_bound_in_one_cell(path):
+    cells = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
+    where, wrong = {}, []
+    for number, source in enumerate(cells, start=1):
+        for name in names(source)[0]:
+            where.setdefault(name, []).append(number)
+    for number, source in enumerate(cells, start=1):
+        for name in sorted(names(source)[1] & where.keys()):
+            if len(where[name]) > 1 or where[name] == [number]:
+                wrong.append(f"code cell {number} takes {name!r}, bound in {where[name]}")
+    assert not wrong, "\n".join(wrong)
+
+
+@each_notebook
+def test_a_cell_that_trains_builds_what_it_trains(path):
+    """Else it would train on, where it runs again."""
+    for number, cell in enumerate(read(path).cells, start=1):
+        if cell.cell_type != "code":
+            continue
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        own = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        own |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+        trained = {
+            n.args[0].id
+            for n in nodes
+            if isinstance(n, ast.Call)
+            and getattr(n.func, "id", "") == "fit"
+            and n.args
+            and isinstance(n.args[0], ast.Name)
+        }
+        assert trained <= own, f"cell {number} trains {trained - own}, and does not build it"
+
+
+# ---- outputs ---------------------------------------------------------------
 
 
 @each_notebook

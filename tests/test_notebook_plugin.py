@@ -102,7 +102,7 @@ def run(pytester, monkeypatch):
 )
 def test_notebook_passes(run, source, outputs, tags):
     outcomes, text = run(source, outputs, tags)
-    assert outcomes == {"passed": 1}, text
+    assert outcomes == {"passed": 2}, text  # once, and again
 
 
 @pytest.mark.parametrize(
@@ -120,14 +120,26 @@ def test_notebook_passes(run, source, outputs, tags):
 )
 def test_notebook_fails(run, source, outputs, says):
     outcomes, text = run(source, outputs)
-    assert outcomes == {"failed": 1}
+    assert outcomes == {"failed": 1, "skipped": 1}
     assert says in text
 
 
 def test_stderr_counts_where_nothing_is_compared(run):
     outcomes, text = run("import warnings; warnings.warn('old')", [], ["nbval-ignore-output"])
-    assert outcomes == {"failed": 1}
+    assert outcomes == {"failed": 1, "skipped": 1}
     assert "UserWarning: old" in text
+
+
+def test_a_cell_that_answers_otherwise_the_second_time_fails(run):
+    outcomes, text = run("n = globals().get('n', 0) + 1\nprint(n)", [stream("1\n")])
+    assert outcomes == {"passed": 1, "failed": 1}
+    assert "In reverse order" in text and "the number 1 has become 2" in text
+
+
+def test_a_slow_cell_runs_once(run, monkeypatch):
+    monkeypatch.setattr(notebook_plugin, "QUICK", 0)
+    outcomes, text = run("n = globals().get('n', 0) + 1\nprint(n)", [stream("1\n")])
+    assert outcomes == {"passed": 2}, text
 
 
 def test_unexecuted_notebook_fails(run):
