@@ -162,8 +162,13 @@ def document(name, source):
     text = "".join(parts)
     if name == "glossary":
         return relinked(text)
-    for english, chinese in DOCUMENTS.values():
-        text = text.replace(f"]({english}", f"]({chinese}")
+    # A document leads to its Chinese sisters, and to its own twin.
+    text = re.sub(
+        r"\]\((README|TEACHING)(\.zh-CN)?\.md",
+        lambda found: f"]({found[1]}{'' if found[2] else '.zh-CN'}.md",
+        text,
+    )
+    text = text.replace("](notebooks/glossary.md", "](notebooks/zh/glossary.md")
     return re.sub(r"\]\(notebooks/(?=\d\d_)", "](notebooks/zh/", text)
 
 
