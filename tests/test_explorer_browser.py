@@ -147,11 +147,11 @@ def press(driver, *keys):
     ActionChains(driver).send_keys(*keys).perform()
 
 
-def drag_and_see(driver):
-    """Drag the point: another picture is decoded."""
+def drag_and_see(driver, *offsets):
+    """Drag the point, by default to the right: another picture is decoded."""
     plane = inside(driver, ".plane")
-    at = z(driver)
-    changes(driver, ".big", lambda: drag(driver, plane, (60, -40), (40, 60)))
+    at, offsets = z(driver), offsets or ((60, -40), (40, 60))
+    changes(driver, ".big", lambda: drag(driver, plane, *offsets))
     assert np.abs(z(driver) - at).max() > 0.1
 
 
@@ -530,7 +530,7 @@ def test_lesson_in_jupyterlab(server, driver):
 
     driver.get(f"{server}/lab/tree/lesson.ipynb")
     alive(driver, 120)  # from what was saved: no cell has run again
-    drag_and_see(driver)
+    drag_and_see(driver, (-60, 40))
     driver.execute_async_script(RESTART)
     answers_the_hand(driver)
     assert not trouble(driver)
