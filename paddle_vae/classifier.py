@@ -134,7 +134,6 @@ def shifted(images, rng):
     return wide[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]][:, None]
 
 
-@paddle.enable_grad()
 def train(
     dataset=None,
     epochs=EPOCHS,
@@ -174,7 +173,7 @@ def train(
         if kept and (found := kept.load(classifier, optimizer)):
             first, rng.bit_generator.state = found["epoch"], found["order"]
         shown = {"initial": first * batches, "disable": not progress, "unit": "batch"}
-        with tqdm(total=steps, **shown) as bar:
+        with paddle.enable_grad(), tqdm(total=steps, **shown) as bar:
             for epoch in range(first, epochs):
                 for image, label in _moved(dataset, batch_size, rng):
                     loss = F.cross_entropy(classifier(image), label)

@@ -158,7 +158,6 @@ def _measure(run):
         run.best = {name: weight.numpy() for name, weight in run.model.state_dict().items()}
 
 
-@paddle.no_grad()
 def _call(callbacks, run):
     """Call each in eval mode; afterwards mode and random state are as if nothing had happened."""
     if not callbacks:
@@ -166,8 +165,9 @@ def _call(callbacks, run):
     state, so_far = paddle.get_rng_state(), run.history()
     run.model.eval()
     try:
-        for callback in callbacks:
-            callback(run.model, so_far)
+        with paddle.no_grad():
+            for callback in callbacks:
+                callback(run.model, so_far)
     finally:
         run.model.train()
         paddle.set_rng_state(state)

@@ -29,7 +29,6 @@ def seeded(seed):
     return np.random.default_rng(seed)
 
 
-@paddle.enable_grad()
 def fit(
     model,
     dataset,
@@ -127,7 +126,8 @@ def fit(
     try:
         with kept or nullcontext(), interruptible(), noted(kept is not None) as told:
             _resume(run, kept)
-            with closing(loop.train(run, told, progress)) as moments:
+            # enable_grad as a decorator would forget the mode of before where a callback calls fit
+            with paddle.enable_grad(), closing(loop.train(run, told, progress)) as moments:
                 for moment in moments:
                     if kept:
                         _keep(run, kept, moment, save_every)

@@ -379,6 +379,14 @@ def test_gradients_are_on_again_after_an_interrupted_callback(digits):
     assert paddle.is_grad_enabled()
 
 
+def test_gradients_are_on_again_after_a_callback_that_trains(digits):
+    def train(model, history):
+        fit(small_vae(), digits, **GOOD)
+
+    fit(small_vae(), digits, callbacks=[train], **GOOD)
+    assert paddle.is_grad_enabled()
+
+
 @pytest.mark.parametrize("value", [float("inf"), NAN])
 def test_a_loss_that_is_no_number_stops_at_its_step(digits, value):
     """Also where the next one would be finite again."""
