@@ -16,7 +16,7 @@ TAG = re.compile(r"<[^>\u4e00-\u9fff]+>")
 RULES = {
     "a space belongs between Chinese and Latin": re.compile(rf"{HAN}[A-Za-z0-9]|[A-Za-z0-9%]{HAN}"),
     "half-width punctuation in Chinese": re.compile(
-        rf"{HAN} ?[,;:?!()\"]|[,;:?!()\"] ?{HAN}|{HAN}\.(?!\d)"
+        rf"{HAN} ?[,;:?!()\"]|[,;:?!()\"] ?{HAN}|{HAN}\.(?!\d)|\.{HAN}"
     ),
     "no space beside full-width punctuation": re.compile(rf" {FULL}|{FULL} +(?=\S)"),
     "no space between Chinese characters": re.compile(rf"{HAN} +{HAN}"),

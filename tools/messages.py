@@ -83,7 +83,7 @@ def blocks(source):
     """Markdown -> its blocks and what stands between them; joined, they are the source again."""
     parts = []
     for part in FENCE.split(source):
-        parts += [part] if part.startswith("```") else re.split(r"(\n\n+)", part)
+        parts += [part] if part.startswith("```") else re.split(r"(\n\n+|\n$)", part)
     return parts
 
 
