@@ -1,6 +1,6 @@
 """The loop of training.fit: batches, epochs, and the losses that they leave.
 
-It knows nothing of checkpoints: it gives the moments at which a training may be saved or stopped.
+It knows nothing of checkpoints: it tells the moments at which a training may be saved or stopped.
 """
 
 import math
@@ -89,9 +89,9 @@ def finite(model):
     return all(paddle.isfinite(weight).all().item() for weight in weights)
 
 
-def train(run, told, progress):
-    """Train run.model; yield "batch" after each batch but an epoch's last one, "best" after an
-    epoch with the lowest test loss so far, and "epoch" at the end of each.
+def train(run, told, progress, reached):
+    """Train run.model; call reached("batch") after each batch but an epoch's last one, "best" after
+    an epoch with the lowest test loss so far, and "epoch" at the end of each.
 
     run: perhaps one that went some way already. told: a list, of which a member means to stop;
     run.stop then says so at the next moment, in all processes.
@@ -118,15 +118,15 @@ def train(run, told, progress):
                 bar.update()
                 if len(run.steps) % run.batches:  # else the epoch's end follows
                     _call([c for c in within if len(run.steps) % c.every == 0], run)
-                    yield "batch"
+                    reached("batch")
             if run.test is not None or run.callbacks or run.epoch == run.epochs:
                 run.check_weights()  # else the next loss tells
             if run.test is not None:
                 _measure(run)
                 if run.waited == 0:
-                    yield "best"
+                    reached("best")
             _call(run.callbacks, run)
-            yield "epoch"
+            reached("epoch")
 
 
 def _step(run, network, image, label, told):

@@ -3,7 +3,7 @@
 Introduced in notebook 01.
 """
 
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
@@ -126,13 +126,16 @@ def fit(
     try:
         with kept or nullcontext(), interruptible(), noted(kept is not None) as told:
             _resume(run, kept)
+
+            def reached(moment):
+                if kept:
+                    _keep(run, kept, moment, save_every)
+                if run.stop and moment != "best" and not run.finished:
+                    raise _stopped(run, kept, told)
+
             # enable_grad as a decorator would forget the mode of before where a callback calls fit
-            with paddle.enable_grad(), closing(loop.train(run, told, progress)) as moments:
-                for moment in moments:
-                    if kept:
-                        _keep(run, kept, moment, save_every)
-                    if run.stop and moment != "best" and not run.finished:
-                        raise _stopped(run, kept, told)
+            with paddle.enable_grad():
+                loop.train(run, told, progress, reached)
             if patience is not None:
                 model.set_state_dict(run.best)
     except FloatingPointError as error:

@@ -356,7 +356,7 @@ def test_ctrl_c_at_any_moment(digits):
         signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("error", [StopIteration, RuntimeError, KeyboardInterrupt, OSError])
 def test_a_callback_that_raises(digits, error):
     def fail(model, history):
         paddle.seed(5)

@@ -185,10 +185,12 @@ def notebook(name):
         if cell.cell_type != "markdown":
             continue
         if (exercise := exercise_of(cell)) is not None:
-            cell.source = getattr(found, exercise).markdown(say.__getitem__)
+            text = getattr(found, exercise).markdown(say.__getitem__)
         else:
-            above = "".join(f"> **图**：{text}\n\n" for text in captions)
-            cell.source, captions = above + relinked(spoken[cell.source]), []
+            text = relinked(spoken[cell.source])
+        # The figures above have English words in them: here is what they show.
+        above = "".join(f"> **图**：{caption}\n\n" for caption in captions)
+        cell.source, captions = above + text, []
     return committed.normalise(made)
 
 
