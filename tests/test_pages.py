@@ -21,9 +21,10 @@ DOT = (  # a PNG of one pixel
 
 @pytest.fixture(scope="module")
 def lesson(tmp_path_factory):
-    """The whole site, of the notebooks as they are committed."""
+    """The whole site, of the notebooks as they are committed, in both languages."""
     folder = tmp_path_factory.mktemp("lesson with space")
-    site.Site(folder).finish()
+    for edition in site.editions(folder):
+        edition.finish()
     return folder
 
 
@@ -77,7 +78,7 @@ def test_every_link_leads_somewhere(read_all):
             target = (path.parent / unquote(address)).resolve() if address else path
             if not target.is_file():
                 dead.append(f"{path.name}: {link}")
-            elif fragment and fragment not in found[target].ids:
+            elif fragment and unquote(fragment) not in found[target].ids:
                 dead.append(f"{path.name}: {link}, no such heading")
     assert not dead
 
@@ -103,6 +104,27 @@ def test_a_page_goes_to_its_neighbours_and_to_the_start(lesson):
         text = (lesson / f"{here}.html").read_text(encoding="utf-8")
         assert f'rel="prev" href="{before}.html"' in text and 'href="index.html"' in text
         assert f'rel="next" href="{here}.html"' in (lesson / f"{before}.html").read_text("utf-8")
+
+
+def test_each_page_leads_to_its_twin(lesson):
+    names = ["index", *site.Site(lesson).order]
+    assert names[1:] == list(site.Site(lesson, language="zh").order)
+    for name in names:
+        english = (lesson / f"{name}.html").read_text(encoding="utf-8")
+        chinese = (lesson / "zh" / f"{name}.html").read_text(encoding="utf-8")
+        assert '<html lang="en">' in english and '<html lang="zh-CN">' in chinese
+        assert f'class="twin" href="zh/{name}.html"' in english
+        assert f'class="twin" href="../{name}.html"' in chinese
+
+
+def test_the_chinese_frame_is_chinese(lesson):
+    page = (lesson / "zh" / "02_vae.html").read_text(encoding="utf-8")
+    text = re.sub(r"<main.*</main>", "", page, flags=re.S)
+    for english in site.words():
+        assert f">{english}<" not in text and f'"{english}"' not in text, english
+    assert page.count("<summary>") == page.count(
+        f"<summary>{site.words()['One solution, and why']}"
+    )
 
 
 def test_the_index_names_the_course_and_says_how_long(lesson):
@@ -267,7 +289,9 @@ def quiet(driver):
 
 @browser.needs_chromium
 def test_every_page_is_whole_on_phone_and_laptop(lesson, driver):
-    for path in sorted(lesson.rglob("*.html")):
+    chinese = [lesson / "zh" / f"{name}.html" for name in ("index", "02_vae", SHORT)]
+    others = [path for path in lesson.rglob("*.html") if lesson / "zh" not in path.parents]
+    for path in [*sorted(others), *chinese]:
         browser.resize(driver, 390, 844)
         driver.get(path.as_uri())
         narrow = driver.execute_script(TOO_WIDE)
@@ -301,6 +325,14 @@ def test_the_search_finds_from_a_disk(lesson, driver):
         search(driver, "zzzz <b>")
         box = driver.find_element("css selector", ".results")
         assert "Nothing found for “zzzz <b>”" in box.text
+    quiet(driver)
+
+
+@browser.needs_chromium
+def test_the_search_finds_chinese(lesson, driver):
+    driver.get((lesson / "zh" / "index.html").as_uri())
+    search(driver, "重参数化")
+    assert any("02_vae.html" in each.get_attribute("href") for each in results(driver))
     quiet(driver)
 
 

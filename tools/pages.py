@@ -83,7 +83,7 @@ def plain(source):
     return " ".join(html.unescape(re.sub(r"<[^>]+>", "", source)).split())
 
 
-def markdown(source, say=str, renderer=None):
+def markdown(source, renderer=None, say=str):
     """Markdown with formulas -> HTML; `say` gives the words that are added in its language."""
     return MarkdownWithMath(renderer=renderer or Renderer(say)).render(source)
 
@@ -144,7 +144,7 @@ def fold(notebook, name, say=str):
     cells = nbformat.read(path, as_version=4).cells
     at = next(i for i, cell in enumerate(cells) if f"ex.{name}.check(" in cell.source)
     code, why = cells[at].source, say(cells[at + 1].source)
-    solution = highlighted(code, PythonLexer()) + markdown(why, say)
+    solution = highlighted(code, PythonLexer()) + markdown(why, say=say)
     return f"<details><summary>{say('One solution, and why')}</summary>{solution}</details>\n"
 
 

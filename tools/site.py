@@ -88,7 +88,7 @@ class Site:
             if path.suffix == ".ipynb":
                 self.add(path.stem, nbformat.read(path, as_version=4))
             else:
-                body = pages.markdown(text(path), self.say)
+                body = pages.markdown(text(path), say=self.say)
                 self.write(
                     path.stem, pages.relink(body, lambda url: self.link(url, self.notebooks))
                 )
@@ -121,13 +121,15 @@ class Site:
     def index(self, seconds):
         """The first page: what the course is, and what each notebook is for."""
         lead = self.lead + (f"\n\n{self.picture[0]}" if self.picture else "")
-        lead = pages.relink(pages.markdown(lead, self.say), lambda url: self.link(url, self.root))
+        lead = pages.relink(
+            pages.markdown(lead, say=self.say), lambda url: self.link(url, self.root)
+        )
         rows = []
         for path in self.sources():
             heading, name = html.escape(self.order[path.stem]), path.stem
             source = first_cell(path) if path.suffix == ".ipynb" else text(path)
             question = next((p for p in blocks(source) if p[0] != "#"), "")
-            question = pages.markdown(question, self.say)
+            question = pages.markdown(question, say=self.say)
             question = pages.relink(question, lambda url: self.link(url, self.notebooks))
             how, times = reading_time(source, self.say("How long it takes")), []
             if how:
@@ -151,7 +153,7 @@ class Site:
         up = "../" * (name.count("/") + 1)
         if path.suffix == ".md":
             body = pages.relink(
-                pages.markdown(source, self.say), lambda url: self.link(url, path.parent, up)
+                pages.markdown(source, say=self.say), lambda url: self.link(url, path.parent, up)
             )
         else:
             body = f"<h1>{html.escape(name)}</h1>" + pages.file_body(source, path.name)
