@@ -164,10 +164,13 @@ def format_(options):
     return call([run, "-m", "ruff", "format", "."], variables(ROOT)) or status
 
 
+ALL = ["--all", "--ship", "--processes", "2"]  # more images a second than one of two threads
+
+
 def train(options):
     """train every recipe again, into data/weights/ (long)"""
     run = environment(ROOT, options.python)
-    command = [run, "-m", "paddle_vae", "train", *(options.rest or ["--all", "--ship"])]
+    command = [run, "-m", "paddle_vae", "train", *(options.rest or ALL)]
     return become(command, variables(ROOT, own=True))
 
 
@@ -205,9 +208,10 @@ def handout(options):
 
 
 def bench(options):
-    """compare the training speed with the alternatives"""
-    run = environment(ROOT, options.python)
-    install(run, ROOT, ROOT / "requirements-bench.txt")
+    """compare the training speed with the alternatives, in an environment of its own"""
+    writable(ROOT)
+    wanted = lines(ROOT / "requirements-cpu.txt") + lines(ROOT / "requirements-bench.txt")
+    run = str(apart(ROOT, ROOT / "build" / "bench", options.python, wanted))
     settings = variables(ROOT, own=True)
     for name in ("train_throughput.py", "figures.py"):
         status = call([run, str(ROOT / "benchmarks" / name)], settings)
@@ -681,19 +685,10 @@ def try_versions(root, python, oldest, gpu_wheel, workers, rest):
     _, found = usable(python)
     kind = ("oldest" if oldest else "newest") + ("-gpu" if gpu_wheel else "")
     folder = root / "build" / "compat" / f"python{version(found)}-{kind}"
-    folder.mkdir(parents=True, exist_ok=True)
-
-    file, results = folder / "requirements.txt", folder / "results.xml"
     wanted = lines(root / ("requirements.txt" if gpu_wheel else "requirements-cpu.txt"))
-    text = "\n".join(map(lowest, wanted) if oldest else wanted) + "\n"
-    file.write_text(text, encoding="utf-8")
-    run, ready = interpreter(folder / VENV), folder / VENV / ".ready"
-    if not (ready.is_file() and ready.read_text(encoding="utf-8") == text and look(run)):
-        make(folder / VENV, python, alone=True)
-        install(run, root, file)
-        ready.write_text(text, encoding="utf-8")
-    link(root, look(run))
+    run = apart(root, folder, python, map(lowest, wanted) if oldest else wanted)
 
+    results = folder / "results.xml"
     remove(results)
     settings = {**variables(root), **threads(root, workers)}
     command = [str(run), "-m", "pytest", "-n", str(workers), f"--junitxml={results}", *rest]
@@ -710,6 +705,20 @@ def try_versions(root, python, oldest, gpu_wheel, workers, rest):
         f"| {tests} | {cells} | `{shown}` |"
     )
     return status
+
+
+def apart(root, folder, python, wanted):
+    """An environment beside .venv, in a folder, with the packages of the lines -> its Python."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file, text = folder / "requirements.txt", "\n".join(wanted) + "\n"
+    file.write_text(text, encoding="utf-8")
+    run, ready = interpreter(folder / VENV), folder / VENV / ".ready"
+    if not (ready.is_file() and ready.read_text(encoding="utf-8") == text and look(run)):
+        make(folder / VENV, python, alone=True)
+        install(run, root, file)
+        ready.write_text(text, encoding="utf-8")
+    link(root, look(run))
+    return run
 
 
 def lowest(line):
