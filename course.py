@@ -91,8 +91,8 @@ def lesson(options):
     run = environment(ROOT, options.python)
     names = options.rest or os.environ.get("ONLY", "").split()
     settings = {**variables(ROOT), **threads(ROOT, options.workers)}
-    command = [run, "-m", "tools.run", "--workers", str(options.workers), *names]
-    command += ["--edition", language]
+    command = [run, "-m", "tools.run", "--workers", str(options.workers)]
+    command += ["--edition", language, *names]
     return become(command, settings)
 
 

@@ -320,7 +320,10 @@ def test_make_runs_nothing_out_of_a_name(clone):
         )  # fmt: skip
 
     done = make("lesson", "ONLY=02 05")
-    assert "ran ['--workers', '2', '02', '05']" in done.stdout, done.stdout + done.stderr
+    ran = "ran ['--workers', '2', '--edition', '{}', '02', '05']"
+    assert ran.format("en") in done.stdout, done.stdout + done.stderr
+    assert ran.format("zh") in make("lesson", "ONLY=02 05", "EDITION=zh").stdout
+    assert "there are en and zh" in make("lesson", "EDITION=fr").stderr
     for argument in ("ONLY=';touch PWNED;'", 'ONLY=`touch PWNED`"', "WORKERS=1;touch PWNED"):
         make("notebooks", argument)
     assert make("lesson", "WORKERS=1;touch PWNED").returncode
