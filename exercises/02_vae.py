@@ -177,7 +177,7 @@ collapse = Choose(
 
 lost_code = Choose(
     "diagnose",
-    purpose="Recognize posterior collapse, and ask for its usual cause first.",
+    purpose="Recognize a code that says nothing, and ask for the usual cause first.",
     minutes=4,
     statement="""
     After five epochs your VAE has a KL of 0.006 and a squared error of 214; the average training
@@ -186,7 +186,7 @@ lost_code = Choose(
     """,
     choices={
         "a": "the learning rate: it is too low",
-        "d": "how the two terms of the loss are reduced: a mean over pixels beside a sum over dimensions",
+        "d": "how the two terms of the loss are made one number: a mean over pixels beside a sum over dimensions",
         "c": "the number of latent dimensions: it is too small",
         "b": "the noise: it is too large",
     },

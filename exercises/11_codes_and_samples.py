@@ -177,7 +177,7 @@ two_numbers = Choose(
     right="c",
     replies={
         "a": "Multiply all features by 10: the distance changes by 100, and the samples do not.",
-        "b": "The distance has no zero and no unit that both share, but for equal distributions.",
+        "b": "Only the zero, for equal distributions, is common to both scales: their units differ.",
     },
     reason="A Frechet distance may be compared only with the same features, and the same number of images.",
 )

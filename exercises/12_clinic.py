@@ -90,9 +90,9 @@ first_labels = Choose(
     right="b",
     replies={
         "a": "Look at what comes when you ask for a 3.",
-        "c": "Then every digit would come as every other. Here each has one wrong partner.",
+        "c": "Then every digit would come as every other. Here nearly each has one wrong partner.",
         "d": "Its digits stand upright.",
-        "e": "What comes follows what is asked for, with one wrong partner for each digit.",
+        "e": "What comes follows what is asked for, with one wrong partner for nearly each digit.",
     },
     hints=("In each row of the table, where is the largest number?",),
     reason="Asked for d it draws d - 1 (for eight of ten digits, in most draws): it was taught that every digit is called one more.",
