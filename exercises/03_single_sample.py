@@ -104,6 +104,7 @@ def _stds():
         ("at std 2", (2 * one, 0 * mean)),
         ("at std 1 with a mean", (one, mean)),
         ("with a batch of one", (0.5 * one[:1], mean[:1])),
+        ("with three dimensions", (mean.T**2 + 0.3, 0.7 * mean.T - 0.1)),
     ]
 
 
@@ -143,9 +144,25 @@ price_of_std = Write(
             lambda std, mean: 0.5 * (std**2 + mean**2 - 2 * paddle.log(std)).sum(1),
             "At std 1 and mean 0 it must be 0: the 1 in the bracket is missing.",
         ),
+        "one once": Wrong(
+            lambda std, mean: 0.5 * ((std**2 + mean**2 - 2 * paddle.log(std)).sum(1) - 1),
+            "The 1 belongs to every dimension: put it inside the sum.",
+        ),
+        "square of the log": Wrong(
+            lambda std, mean: 0.5 * (std**2 + mean**2 - 1 - paddle.log(std) ** 2).sum(1),
+            "You square the logarithm: the logarithm of std^2 is 2 log std.",
+        ),
+        "squared distance": Wrong(
+            lambda std, mean: 0.5 * ((std - 1) ** 2 + mean**2).sum(1),
+            "Yours is the squared distance from std 1 and mean 0: the logarithm is missing.",
+        ),
         "no half": Wrong(
             lambda std, mean: (std**2 + mean**2 - 1 - 2 * paddle.log(std)).sum(1),
             "Yours is twice as large everywhere: the 1/2 in front is missing.",
+        ),
+        "mean over dimensions, no half": Wrong(
+            lambda std, mean: (std**2 + mean**2 - 1 - 2 * paddle.log(std)).mean(1),
+            "Yours is the mean over the latent dimensions, without the 1/2: half of the sum is asked.",
         ),
         "mean over dimensions": Wrong(
             lambda std, mean: 0.5 * (std**2 + mean**2 - 1 - 2 * paddle.log(std)).mean(1),
