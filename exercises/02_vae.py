@@ -49,6 +49,10 @@ reparameterize = Write(
             lambda mean, logvar, noise: mean + logvar * noise,
             "Your noise is multiplied by logvar itself, a logarithm: exp belongs around it.",
         ),
+        "softplus": Wrong(
+            lambda mean, logvar, noise: mean + paddle.nn.functional.softplus(logvar) * noise,
+            "You take softplus: logvar is a logarithm, which exp turns round, exp(0.5 * logvar).",
+        ),
         "root of logvar": Wrong(
             lambda mean, logvar, noise: mean + logvar.abs().sqrt() * noise,
             "You take the root of a logarithm: first exp, then the root, exp(0.5 * logvar).",
@@ -89,7 +93,7 @@ def _posteriors():
         ("at log variance 1", (zero, paddle.ones([4, 3]))),
         ("where both vary", (mean, 0.3 * mean - 1)),
         ("with a batch of one", (mean[:1], mean[:1])),
-        ("with five dimensions", (mean[:2].tile([1, 2])[:, :5], -mean[2:].tile([1, 2])[:, 1:])),
+        ("with five dimensions", (mean.tile([1, 2])[:, :5], -mean.tile([1, 2])[:, 1:])),
     ]
 
 

@@ -96,6 +96,10 @@ def price_of_std(std, mean):
     return 0.5 * (std**2 + mean**2 - 1 - 2 * paddle.log(std)).sum(1)
 
 
+def _wide():
+    return paddle.to_tensor([[0.0, 1.0, 2.0], [-1.0, 0.5, 0.3], [1.2, -2.0, 0.9], [0.4, 0.6, 3.0]])
+
+
 def _stds():
     one, mean = paddle.ones([3, 2]), paddle.to_tensor([[0.0, 1.0], [2.0, -1.0], [0.5, 0.0]])
     return [
@@ -104,7 +108,7 @@ def _stds():
         ("at std 2", (2 * one, 0 * mean)),
         ("at std 1 with a mean", (one, mean)),
         ("with a batch of one", (0.5 * one[:1], mean[:1])),
-        ("with three dimensions", (mean.T**2 + 0.3, 0.7 * mean.T - 0.1)),
+        ("with three dimensions", (_wide() ** 2 + 0.3, 0.7 * _wide() - 0.1)),
     ]
 
 

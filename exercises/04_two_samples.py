@@ -89,6 +89,13 @@ weight = Write(
             "Yours is a share of squared distances: a share of two densities is asked, and a density "
             "is exp(-distance^2 / (2 std^2)).",
         ),
+        "mean over dimensions, no half": Wrong(
+            lambda z, first, second, std: paddle.nn.functional.sigmoid(
+                (((z - second) ** 2).mean(1) - ((z - first) ** 2).mean(1)) / std**2
+            ),
+            "A squared distance is the sum over the dimensions, not their mean, and stands over "
+            "2 std^2.",
+        ),
         "mean over dimensions": Wrong(
             lambda z, first, second, std: paddle.nn.functional.sigmoid(
                 (((z - second) ** 2).mean(1) - ((z - first) ** 2).mean(1)) / (2 * std**2)

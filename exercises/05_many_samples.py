@@ -92,6 +92,15 @@ smoother = Write(
             ),
             "You apply exp twice: softmax does it already, so give it the logarithms of the densities.",
         ),
+        "mean over dimensions, no half": Wrong(
+            lambda z, mean, std, images: (
+                paddle.nn.functional.softmax(
+                    -(((z.unsqueeze(1) - mean) / std) ** 2).mean(2) - paddle.log(std).sum(1), 1
+                )
+                @ images
+            ),
+            "You take the mean of the squares over the dimensions: -1/2 of their sum is asked.",
+        ),
         "mean over dimensions": Wrong(
             lambda z, mean, std, images: (
                 paddle.nn.functional.softmax(

@@ -121,6 +121,10 @@ bits_per_dimension = Write(
             lambda log_likelihood, pixels: log_likelihood / (pixels * np.log(2)),
             "Your sign is turned round: bits are a cost, minus the log-likelihood.",
         ),
+        "logarithm twice": Wrong(
+            lambda log_likelihood, pixels: paddle.log2(-log_likelihood) / pixels,
+            "You take the logarithm of a number that is one already: divide it by ln 2.",
+        ),
         "784 pixels": Wrong(
             lambda log_likelihood, pixels: -log_likelihood / (784 * np.log(2)),
             "You divide by 784, whatever the number of pixels is: use `pixels`.",

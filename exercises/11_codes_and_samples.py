@@ -20,11 +20,11 @@ def _variance(mean, axis):
     return ((mean - mean.mean(axis, keepdim=True)) ** 2).mean(axis)
 
 
-def _near(threshold):
-    """Means whose variances are 0.9, 1.1, 0.9 and 1.1 times the threshold."""
+def _with_variances(shares, threshold):
+    """Means whose variances are these shares of the threshold."""
     mean = paddle.randn([300, 4])
     mean = (mean - mean.mean(0)) / _variance(mean, 0) ** 0.5
-    return mean * (threshold * paddle.to_tensor([0.9, 1.1, 0.9, 1.1])) ** 0.5
+    return mean * (threshold * paddle.to_tensor(shares)) ** 0.5
 
 
 def _means():
@@ -37,7 +37,11 @@ def _means():
         ("with means far from 0", (mean + 3, 0.01)),
         ("where nothing varies", (paddle.ones([50, 4]), 0.01)),
         ("where all vary", (paddle.randn([200, 7]), 0.01)),
-        ("with variances just below and above the threshold", (_near(0.02), 0.02)),
+        (
+            "with variances just below and above the threshold",
+            (_with_variances([0.9, 1.1, 0.9, 1.1], 0.02), 0.02),
+        ),
+        ("with very different variances", (_with_variances([0.002, 0.4, 0.6, 3.0], 0.05), 0.05)),
     ]
 
 
@@ -67,6 +71,10 @@ active_units = Write(
         "inactive": Wrong(
             lambda mean, threshold: (_variance(mean, 0) <= threshold).sum(),
             "You have counted the dimensions that are not used.",
+        ),
+        "steps": Wrong(
+            lambda mean, threshold: (((mean[1:] - mean[:-1]) ** 2).mean(0) > threshold).sum(),
+            "You compare each image with the next: a variance is around the mean of all.",
         ),
         "share of the variance": Wrong(
             lambda mean, threshold: (

@@ -58,7 +58,8 @@ def _limit(pairs):
     g, e = (
         np.concatenate([each.ravel() for each in column]) for column in zip(*pairs, strict=True)
     )
-    if (e == e.round()).all():  # of whole numbers, few are enough for chance
+    g, e = g[np.isfinite(g)], e[np.isfinite(g)]
+    if not len(g) or (e == e.round()).all():  # of whole numbers, few are enough for chance
         return ""
     above, below = f"{g.max():.4g}", f"{g.min():.4g}"
     if equal(g, np.minimum(e, g.max())):
