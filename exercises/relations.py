@@ -59,7 +59,8 @@ def _limit(pairs):
         np.concatenate([each.ravel() for each in column]) for column in zip(*pairs, strict=True)
     )
     g, e = g[np.isfinite(g)], e[np.isfinite(g)]
-    if not len(g) or (e == e.round()).all():  # of whole numbers, few are enough for chance
+    missed = e[~np.isclose(g, e, 1e-4, 1e-4)]
+    if np.unique(missed.round(3)).size < 3 or (e == e.round()).all():  # could be chance
         return ""
     above, below = f"{g.max():.4g}", f"{g.min():.4g}"
     if equal(g, np.minimum(e, g.max())):

@@ -19,6 +19,8 @@ def factor(pairs, sizes):
         if abs(e[place]) > 1e-6:  # where the right value is 0, every factor fits
             found.append((ratio, size))
     ratios = np.array([ratio for ratio, _ in found])
+    if (ratios == 0).all():
+        return say("Yours is 0 everywhere.")
     if np.allclose(ratios, -1, 1e-3):
         return say("Everywhere your sign is turned round.")
     if np.allclose(ratios, ratios[0], 1e-3):
@@ -64,6 +66,10 @@ def constant(pairs, sizes):
         more = say("Everywhere yours is {constant} more than the right value: look for a constant.")
         less = say("Everywhere yours is {constant} less than the right value: look for a constant.")
         return (more if values[0] > 0 else less).format(constant=_number(abs(values[0])))
+    lengths = np.array(list(steps), float)
+    line = np.polyval(np.polyfit(lengths, values, 1), lengths)
+    if not np.allclose(values, line, 1e-3, 1e-3):
+        return say("The gap is the same for all rows, and depends only on how long they are.")
     return say(
         "The gap is a constant that changes only with the length of the rows: a constant belongs "
         "inside the sum, once for each of its terms."
