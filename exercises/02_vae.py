@@ -61,6 +61,10 @@ reparameterize = Write(
             lambda mean, logvar, noise: paddle.exp(0.5 * logvar) * (mean + noise),
             "You multiply the mean by the standard deviation as well: only the noise is multiplied.",
         ),
+        "noise subtracted": Wrong(
+            lambda mean, logvar, noise: mean - paddle.exp(0.5 * logvar) * noise,
+            "You subtract the noise: add it.",
+        ),
         "mean alone": Wrong(
             lambda mean, logvar, noise: mean + 0 * logvar * noise,
             "Your code is the mean: nothing is random in it, and this is an autoencoder again.",
@@ -134,6 +138,10 @@ kl = Write(
         "no one": Wrong(
             lambda mean, logvar: -0.5 * (logvar - mean**2 - logvar.exp()).sum(1),
             "At N(0, 1) it must be 0: the 1 in the bracket is missing.",
+        ),
+        "sign of logvar": Wrong(
+            lambda mean, logvar: -0.5 * (1 - logvar - mean**2 - logvar.exp()).sum(1),
+            "The sign of logvar is turned round: beside exp(logvar) it is subtracted.",
         ),
         "one once": Wrong(
             lambda mean, logvar: -0.5 * (1 + (logvar - mean**2 - logvar.exp()).sum(1)),

@@ -81,6 +81,12 @@ weight = Write(
             ),
             "A normal density falls with the squared distance: leave out the root.",
         ),
+        "ratio of densities": Wrong(
+            lambda z, first, second, std: paddle.exp(
+                (((z - second) ** 2).sum(1) - ((z - first) ** 2).sum(1)) / (2 * std**2)
+            ),
+            "Yours is the ratio of the two densities: a share is p1 / (p1 + p2).",
+        ),
         "ratio of distances": Wrong(
             lambda z, first, second, std: (
                 ((z - second) ** 2).sum(1)

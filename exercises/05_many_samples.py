@@ -110,6 +110,10 @@ smoother = Write(
             ),
             "You take the mean over the dimensions: logarithms of densities add up.",
         ),
+        "log std added": Wrong(
+            lambda z, mean, std, images: _weighted(z, mean, std, images, log_std=-1.0),
+            "You add log std: subtract it, since a wide cloud is lower at its middle.",
+        ),
         "half of log std": Wrong(
             lambda z, mean, std, images: _weighted(z, mean, std, images, log_std=0.5),
             "Your log std is halved: 1/2 stands before the square only.",

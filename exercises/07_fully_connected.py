@@ -92,6 +92,10 @@ cross_entropy = Write(
             lambda logits, target: (softplus(logits) - logits * target).mean(1),
             "Yours is the mean over the pixels: this course takes the sum.",
         ),
+        "black and white exchanged": Wrong(
+            lambda logits, target: (softplus(logits) - logits * (1 - target)).sum(1),
+            "You take black for white: the logit is multiplied by t, not by 1 - t.",
+        ),
         "rounded": Wrong(
             lambda logits, target: (softplus(logits) - logits * target.round()).sum(1),
             "You round the targets to 0 or 1: take grey pixels as they are.",

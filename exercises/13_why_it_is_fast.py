@@ -99,6 +99,10 @@ fold = Write(
             ),
             "You use only the first `stride` numbers of a column: all K of them count.",
         ),
+        "columns backwards": Wrong(
+            lambda columns, stride: _folded(columns.flip(1), stride, lambda a, b: a + b),
+            "Your columns come in the reverse order: column 0 begins at place 0.",
+        ),
         "last column missing": Wrong(
             lambda columns, stride: _folded(
                 columns

@@ -18,8 +18,9 @@ def probe(answer, reference, cases):
         unused = [n for i, n in enumerate(names) if _unused(answer, reference, cases, i)]
         if unused:
             return say("Yours does not depend on {names}.").format(names=", ".join(unused))
-        apart = [case for case in cases if _apart(reference, case)]
-        if len(apart) > 1 and not all(_apart(answer, case) for case in apart):
+        rows = [i for i in range(len(names)) if all(_has_rows(reference, c, i) for c in cases)]
+        apart = [case for case in cases if _apart(reference, case, rows)]
+        if rows and apart and not all(_apart(answer, case, rows) for case in apart):
             return say(
                 "What it gives for one row changes with the other rows: look at what it does along "
                 "the first axis."
@@ -59,19 +60,23 @@ def _others(argument):
     return [*found, 1 - argument] if inside else found
 
 
-def _apart(function, case):
+def _has_rows(reference, case, index):
+    """Whether an argument has as many rows as the result."""
+    argument, whole = case[index], _call(reference, case)
+    if not isinstance(argument, paddle.Tensor) or not argument.ndim or not whole.ndim:
+        return False
+    return len(argument) == len(whole)
+
+
+def _apart(function, case, rows):
     """Whether each row alone gives what it gives among the others; False if there is one only."""
     whole = _call(function, case)
     for row in range(len(whole) if whole.ndim else 0):
         here = slice(row, row + 1)
-        alone = [a[here] if _rows(a) == len(whole) else a for a in case]
+        alone = [a[here] if i in rows else a for i, a in enumerate(case)]
         if _differ(_call(function, alone), whole[here]):
             return False
     return whole.ndim > 0 and len(whole) > 1
-
-
-def _rows(argument):
-    return len(argument) if isinstance(argument, paddle.Tensor) and argument.ndim else None
 
 
 def _call(function, arguments):

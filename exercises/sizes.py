@@ -70,6 +70,8 @@ def constant(pairs, sizes):
     line = np.polyval(np.polyfit(lengths, values, 1), lengths)
     if not np.allclose(values, line, 1e-3, 1e-3):
         return say("The gap is the same for all rows, and depends only on how long they are.")
+    if np.allclose(values / lengths, values[0] / lengths[0], 1e-3):
+        return say("The gap is the same for each term of the sum: a constant is missing or wrong.")
     return say(
         "The gap is a constant that changes only with the length of the rows: a constant belongs "
         "inside the sum, once for each of its terms."

@@ -77,6 +77,7 @@ def test_a_constant_that_belongs_inside_the_sum():
     assert "once for each of its terms" in said(ONE + 0.5, TWO + 2)  # (L - 1) / 2
     sizes = [*SIZES, (4, 9)]
     assert "once for each" in said(ONE + 1, TWO + 4, ONE + 8, expected=[*CASES, ONE], sizes=sizes)
+    assert "missing or wrong" in said(ONE + 1, TWO + 2.5)
     other = said(ONE + 1, TWO + 4, ONE + 5, expected=[*CASES, ONE], sizes=sizes)
     assert "how long they are" in other
 
@@ -127,7 +128,7 @@ READ = {
     "kl": {
         "sign": SIGN,
         "no half": "2 times",
-        "no one": INSIDE,
+        "no one": "missing or wrong",
         "one once": INSIDE,
         "mean of dimensions": MEAN,
         "no sum": "before the sum",
@@ -137,7 +138,7 @@ READ = {
     "price_of_std": {
         "sign": SIGN,
         "no half": "2 times",
-        "no one": INSIDE,
+        "no one": "missing or wrong",
         "one once": INSIDE,
         "mean over dimensions": MEAN,
         "mean over dimensions, no half": "multiplied by 2",
