@@ -19,6 +19,10 @@ def _pictures():
         ("where all pixels differ by -2", (one, one - 2)),
         ("with random images", (one, other)),
         ("with a batch of one", (one[:1], other[:1])),
+        (
+            "with images of 2 x 5 pixels",
+            (one[:, :, :2].tile([1, 1, 1, 2])[..., :5], paddle.randn([3, 1, 2, 5])),
+        ),
     ]
 
 
@@ -66,6 +70,15 @@ squared_error = Write(
         "channel left": Wrong(
             lambda image, target: ((image - target) ** 2).sum([2, 3]),
             "The channel's axis is left, [N, 1]: sum over it, too.",
+        ),
+        "mean times 784": Wrong(
+            lambda image, target: 784 * ((image - target) ** 2).flatten(1).mean(1),
+            "You take the mean and multiply by 784, which is right for images of 784 pixels only: "
+            "sum.",
+        ),
+        "difference of squares": Wrong(
+            lambda image, target: (image**2 - target**2).flatten(1).sum(1),
+            "You square the two images: square their difference.",
         ),
         "half": Wrong(
             lambda image, target: 0.5 * ((image - target) ** 2).flatten(1).sum(1),

@@ -20,6 +20,8 @@ def _clouds():
         ("at log variance -4", (mean, narrow, noise)),
         ("at log variance 1.5", (mean, wide, noise)),
         ("with a batch of one", (mean[:1], narrow[:1], noise[:1])),
+        ("where each number has its own log variance", (mean, 0.7 * mean + 0.4, noise)),
+        ("with three dimensions", (mean.T, 0.5 - mean.T, noise.T)),
     ]
 
 
@@ -47,9 +49,21 @@ reparameterize = Write(
             lambda mean, logvar, noise: mean + logvar * noise,
             "Your noise is multiplied by logvar itself, a logarithm: exp belongs around it.",
         ),
+        "softplus": Wrong(
+            lambda mean, logvar, noise: mean + paddle.nn.functional.softplus(logvar) * noise,
+            "You take softplus: logvar is a logarithm, which exp turns round, exp(0.5 * logvar).",
+        ),
         "root of logvar": Wrong(
             lambda mean, logvar, noise: mean + logvar.abs().sqrt() * noise,
             "You take the root of a logarithm: first exp, then the root, exp(0.5 * logvar).",
+        ),
+        "mean scaled, too": Wrong(
+            lambda mean, logvar, noise: paddle.exp(0.5 * logvar) * (mean + noise),
+            "You multiply the mean by the standard deviation as well: only the noise is multiplied.",
+        ),
+        "noise subtracted": Wrong(
+            lambda mean, logvar, noise: mean - paddle.exp(0.5 * logvar) * noise,
+            "You subtract the noise: add it.",
         ),
         "mean alone": Wrong(
             lambda mean, logvar, noise: mean + 0 * logvar * noise,
@@ -83,6 +97,7 @@ def _posteriors():
         ("at log variance 1", (zero, paddle.ones([4, 3]))),
         ("where both vary", (mean, 0.3 * mean - 1)),
         ("with a batch of one", (mean[:1], mean[:1])),
+        ("with five dimensions", (mean.tile([1, 2])[:, :5], -mean.tile([1, 2])[:, 1:])),
     ]
 
 
@@ -123,6 +138,22 @@ kl = Write(
         "no one": Wrong(
             lambda mean, logvar: -0.5 * (logvar - mean**2 - logvar.exp()).sum(1),
             "At N(0, 1) it must be 0: the 1 in the bracket is missing.",
+        ),
+        "sign of logvar": Wrong(
+            lambda mean, logvar: -0.5 * (1 - logvar - mean**2 - logvar.exp()).sum(1),
+            "The sign of logvar is turned round: beside exp(logvar) it is subtracted.",
+        ),
+        "one once": Wrong(
+            lambda mean, logvar: -0.5 * (1 + (logvar - mean**2 - logvar.exp()).sum(1)),
+            "The 1 belongs to every dimension: put it inside the sum.",
+        ),
+        "reversed": Wrong(
+            lambda mean, logvar: 0.5 * ((1 + mean**2) / logvar.exp() + logvar - 1).sum(1),
+            "Yours is the KL of N(0, 1) to N(mean, exp(logvar)): the other direction is asked.",
+        ),
+        "half on the mean": Wrong(
+            lambda mean, logvar: (0.5 * mean**2 + logvar.exp() - logvar - 1).sum(1),
+            "Your 1/2 stands before the squared mean alone: it belongs before the whole bracket.",
         ),
         "mean of dimensions": Wrong(
             lambda mean, logvar: -0.5 * (1 + logvar - mean**2 - logvar.exp()).mean(1),

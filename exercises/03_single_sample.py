@@ -96,6 +96,10 @@ def price_of_std(std, mean):
     return 0.5 * (std**2 + mean**2 - 1 - 2 * paddle.log(std)).sum(1)
 
 
+def _wide():
+    return paddle.to_tensor([[0.0, 1.0, 2.0], [-1.0, 0.5, 0.3], [1.2, -2.0, 0.9], [0.4, 0.6, 3.0]])
+
+
 def _stds():
     one, mean = paddle.ones([3, 2]), paddle.to_tensor([[0.0, 1.0], [2.0, -1.0], [0.5, 0.0]])
     return [
@@ -104,6 +108,7 @@ def _stds():
         ("at std 2", (2 * one, 0 * mean)),
         ("at std 1 with a mean", (one, mean)),
         ("with a batch of one", (0.5 * one[:1], mean[:1])),
+        ("with three dimensions", (_wide() ** 2 + 0.3, 0.7 * _wide() - 0.1)),
     ]
 
 
@@ -143,9 +148,25 @@ price_of_std = Write(
             lambda std, mean: 0.5 * (std**2 + mean**2 - 2 * paddle.log(std)).sum(1),
             "At std 1 and mean 0 it must be 0: the 1 in the bracket is missing.",
         ),
+        "one once": Wrong(
+            lambda std, mean: 0.5 * ((std**2 + mean**2 - 2 * paddle.log(std)).sum(1) - 1),
+            "The 1 belongs to every dimension: put it inside the sum.",
+        ),
+        "square of the log": Wrong(
+            lambda std, mean: 0.5 * (std**2 + mean**2 - 1 - paddle.log(std) ** 2).sum(1),
+            "You square the logarithm: the logarithm of std^2 is 2 log std.",
+        ),
+        "squared distance": Wrong(
+            lambda std, mean: 0.5 * ((std - 1) ** 2 + mean**2).sum(1),
+            "Yours is the squared distance from std 1 and mean 0: the logarithm is missing.",
+        ),
         "no half": Wrong(
             lambda std, mean: (std**2 + mean**2 - 1 - 2 * paddle.log(std)).sum(1),
             "Yours is twice as large everywhere: the 1/2 in front is missing.",
+        ),
+        "mean over dimensions, no half": Wrong(
+            lambda std, mean: (std**2 + mean**2 - 1 - 2 * paddle.log(std)).mean(1),
+            "Yours is the mean over the latent dimensions, without the 1/2: half of the sum is asked.",
         ),
         "mean over dimensions": Wrong(
             lambda std, mean: 0.5 * (std**2 + mean**2 - 1 - 2 * paddle.log(std)).mean(1),

@@ -28,6 +28,10 @@ def _planes():
         ("at five points with std 0.5", (z, first, second, 0.5)),
         ("with the clouds exchanged", (z, second, first, 0.8)),
         ("far away", (100 * z, first, second, 0.5)),
+        (
+            "with three dimensions",
+            (0.5 * paddle.randn([4, 3]), paddle.ones([3]), paddle.zeros([3]), 0.7),
+        ),
     ]
 
 
@@ -76,6 +80,33 @@ weight = Write(
                 / (2 * std**2)
             ),
             "A normal density falls with the squared distance: leave out the root.",
+        ),
+        "ratio of densities": Wrong(
+            lambda z, first, second, std: paddle.exp(
+                (((z - second) ** 2).sum(1) - ((z - first) ** 2).sum(1)) / (2 * std**2)
+            ),
+            "Yours is the ratio of the two densities: a share is p1 / (p1 + p2).",
+        ),
+        "ratio of distances": Wrong(
+            lambda z, first, second, std: (
+                ((z - second) ** 2).sum(1)
+                / (((z - first) ** 2).sum(1) + ((z - second) ** 2).sum(1))
+            ),
+            "Yours is a share of squared distances: a share of two densities is asked, and a density "
+            "is exp(-distance^2 / (2 std^2)).",
+        ),
+        "mean over dimensions, no half": Wrong(
+            lambda z, first, second, std: paddle.nn.functional.sigmoid(
+                (((z - second) ** 2).mean(1) - ((z - first) ** 2).mean(1)) / std**2
+            ),
+            "A squared distance is the sum over the dimensions, not their mean, and stands over "
+            "2 std^2.",
+        ),
+        "mean over dimensions": Wrong(
+            lambda z, first, second, std: paddle.nn.functional.sigmoid(
+                (((z - second) ** 2).mean(1) - ((z - first) ** 2).mean(1)) / (2 * std**2)
+            ),
+            "A squared distance is the sum over the dimensions, not their mean.",
         ),
         "nearest": Wrong(
             lambda z, first, second, std: (

@@ -27,7 +27,13 @@ def _clouds():
         ("with four different clouds", (z, mean, uneven, images)),
         ("at one point", (z[:1], mean, uneven, images)),
         ("far from all clouds", (60 * z, mean, uneven, images)),
+        ("with three dimensions", (paddle.randn([5, 3]), *_three(), images)),
+        ("with clouds of very different widths", (mean[:3], mean, uneven**3, images)),
     ]
+
+
+def _three():
+    return paddle.randn([4, 3]), 0.3 + paddle.rand([4, 3])
 
 
 def _weighted(z, mean, std, images, half=0.5, log_std=1.0, root=False):
@@ -36,9 +42,13 @@ def _weighted(z, mean, std, images, half=0.5, log_std=1.0, root=False):
     return paddle.nn.functional.softmax(-gap.sum(2).sqrt() if root else log_density, 1) @ images
 
 
-def _by_densities(z, mean, std, images):
+def _density(z, mean, std):
     gap = (z.unsqueeze(1) - mean) / std
-    density = paddle.exp(-0.5 * gap**2).prod(2) / std.prod(1)
+    return paddle.exp(-0.5 * gap**2).prod(2) / std.prod(1)
+
+
+def _by_densities(z, mean, std, images):
+    density = _density(z, mean, std)
     return density @ images / density.sum(1, keepdim=True)
 
 
@@ -75,6 +85,38 @@ smoother = Write(
         "densities": Wrong(
             _by_densities,
             "Far away all densities become 0, and 0 / 0 is no number: use a softmax of logarithms.",
+        ),
+        "softmax of densities": Wrong(
+            lambda z, mean, std, images: (
+                paddle.nn.functional.softmax(_density(z, mean, std), 1) @ images
+            ),
+            "You apply exp twice: softmax does it already, so give it the logarithms of the densities.",
+        ),
+        "mean over dimensions, no half": Wrong(
+            lambda z, mean, std, images: (
+                paddle.nn.functional.softmax(
+                    -(((z.unsqueeze(1) - mean) / std) ** 2).mean(2) - paddle.log(std).sum(1), 1
+                )
+                @ images
+            ),
+            "You take the mean of the squares over the dimensions: -1/2 of their sum is asked.",
+        ),
+        "mean over dimensions": Wrong(
+            lambda z, mean, std, images: (
+                paddle.nn.functional.softmax(
+                    (-0.5 * ((z.unsqueeze(1) - mean) / std) ** 2 - paddle.log(std)).mean(2), 1
+                )
+                @ images
+            ),
+            "You take the mean over the dimensions: logarithms of densities add up.",
+        ),
+        "log std added": Wrong(
+            lambda z, mean, std, images: _weighted(z, mean, std, images, log_std=-1.0),
+            "You add log std: subtract it, since a wide cloud is lower at its middle.",
+        ),
+        "half of log std": Wrong(
+            lambda z, mean, std, images: _weighted(z, mean, std, images, log_std=0.5),
+            "Your log std is halved: 1/2 stands before the square only.",
         ),
         "plain average": Wrong(
             lambda z, mean, std, images: images.mean(0, keepdim=True).expand([z.shape[0], -1]),

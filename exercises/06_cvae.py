@@ -21,6 +21,7 @@ def _labelled():
         ("with the same label for all", (z, paddle.full([10], 7, "int64"))),
         ("with a single code", (z[:1], paddle.to_tensor([3]))),
         ("with the labels 5, 0, 4", (z[:3], paddle.to_tensor([5, 0, 4]))),
+        ("with codes of two numbers", (3 * z[:4, :2], paddle.to_tensor([9, 1, 1, 6]))),
     ]
 
 
@@ -56,6 +57,28 @@ condition = Write(
         "reversed": Wrong(
             lambda z, label: paddle.concat([z, paddle.nn.functional.one_hot(9 - label, 10)], 1),
             "Your places run backwards: label 0 has the first place.",
+        ),
+        "one place too early": Wrong(
+            lambda z, label: paddle.concat(
+                [z, (label.unsqueeze(1) == paddle.arange(1, 11)).astype("float32")], 1
+            ),
+            "Your 1 stands one place too early, and label 0 has none: it has the first place.",
+        ),
+        "whole numbers": Wrong(
+            lambda z, label: paddle.concat(
+                [z.astype("int64"), paddle.nn.functional.one_hot(label, 10).astype("int64")], 1
+            ),
+            "Your codes have lost their fractions: make the label a float, not the code an integer.",
+        ),
+        "minus one": Wrong(
+            lambda z, label: paddle.concat([z, 2 * paddle.nn.functional.one_hot(label, 10) - 1], 1),
+            "Beside the 1 you have put -1: the other places are 0.",
+        ),
+        "ones up to the label": Wrong(
+            lambda z, label: paddle.concat(
+                [z, (paddle.arange(10) <= label.unsqueeze(1)).astype("float32")], 1
+            ),
+            "You have put a 1 at all places up to the label: only its own is 1.",
         ),
         "below each other": Wrong(
             lambda z, label: paddle.concat(

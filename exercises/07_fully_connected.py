@@ -31,6 +31,9 @@ def _logits():
         ("with a single image", (logits[:1], target[:1])),
         ("at logit 200 for a black pixel", (200 * white, black)),
         ("at logit -200 for a white pixel", (-200 * white, white)),
+        ("at logit 100 for a black pixel", (100 * white, black)),
+        ("at logit -50 for a white pixel", (-50 * white, white)),
+        ("with images of ten pixels", (paddle.randn([3, 10]), paddle.rand([3, 10]))),
     ]
 
 
@@ -89,6 +92,18 @@ cross_entropy = Write(
             lambda logits, target: (softplus(logits) - logits * target).mean(1),
             "Yours is the mean over the pixels: this course takes the sum.",
         ),
+        "black and white exchanged": Wrong(
+            lambda logits, target: (softplus(logits) - logits * (1 - target)).sum(1),
+            "You take black for white: the logit is multiplied by t, not by 1 - t.",
+        ),
+        "rounded": Wrong(
+            lambda logits, target: (softplus(logits) - logits * target.round()).sum(1),
+            "You round the targets to 0 or 1: take grey pixels as they are.",
+        ),
+        "softmax": Wrong(
+            lambda logits, target: -(target * paddle.nn.functional.log_softmax(logits, 1)).sum(1),
+            "You take a softmax over the pixels: each pixel has a probability of its own, a sigmoid.",
+        ),
         "exchanged": Wrong(
             lambda logits, target: (softplus(target) - logits * target).sum(1),
             "The softplus is of the logits, not of the target.",
@@ -114,6 +129,7 @@ def _grey():
         ("with grey of 0.1", (paddle.full([3, 4], 0.1),)),
         ("with random grey", (0.05 + 0.9 * paddle.rand([3, 4]),)),
         ("with a single image", (0.05 + 0.9 * paddle.rand([1, 4]),)),
+        ("with images of seven pixels", (0.05 + 0.9 * paddle.rand([2, 7]),)),
     ]
 
 
@@ -131,6 +147,27 @@ floor = Write(
         "zero": Wrong(
             lambda target: paddle.zeros([target.shape[0]]),
             "It is 0 for black and white pixels only. Put the best prediction, p = t, into the formula.",
+        ),
+        "log 2": Wrong(
+            lambda target: paddle.full([target.shape[0]], 0.6931472 * target.shape[1]),
+            "Yours is log 2 for each pixel, whatever its grey is: the best p is t, not 1/2.",
+        ),
+        "mean grey": Wrong(
+            lambda target: (
+                -(
+                    target * paddle.log(target.mean(1, keepdim=True))
+                    + (1 - target) * paddle.log(1 - target.mean(1, keepdim=True))
+                ).sum(1)
+            ),
+            "You predict the mean grey of the image everywhere: each pixel may have its own p.",
+        ),
+        "variance": Wrong(
+            lambda target: (target * (1 - target)).sum(1),
+            "Yours is t (1 - t), a variance: put p = t into the cross-entropy.",
+        ),
+        "twice the first half": Wrong(
+            lambda target: -2 * (target * paddle.log(target)).sum(1),
+            "You count the first half twice: the second one is (1 - t) log(1 - t).",
         ),
         "one half": Wrong(
             lambda target: -(target * paddle.log(target)).sum(1),

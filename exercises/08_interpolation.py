@@ -25,6 +25,7 @@ def _ways():
         ("between (1, 0) and (0, 2)", (one, other, t)),
         ("in 20 dimensions", (start, end, t)),
         ("with the ends exchanged", (end, start, t)),
+        ("at more than a right angle", (one, paddle.to_tensor([-1.0, 0.5]), t[1:])),
     ]
 
 
@@ -58,6 +59,23 @@ def _backwards(start, end, t):
     return (paddle.sin(t * angle) * start + paddle.sin((1 - t) * angle) * end) / paddle.sin(angle)
 
 
+def _with_angle(start, end, t, change):
+    cosine = (start * end).sum() / (start.norm() * end.norm())
+    angle, t = change(cosine), t.unsqueeze(1)
+    return (paddle.sin((1 - t) * angle) * start + paddle.sin(t * angle) * end) / paddle.sin(angle)
+
+
+def _straight_rescaled(start, end, t):
+    t = t.unsqueeze(1)
+    way = (1 - t) * start + t * end
+    return way / way.norm(axis=1, keepdim=True) * ((1 - t) * start.norm() + t * end.norm())
+
+
+def _angle_outside(start, end, t):
+    angle, t = paddle.acos((start * end).sum() / (start.norm() * end.norm())), t.unsqueeze(1)
+    return (paddle.sin(1 - t) * start + paddle.sin(t) * end) * angle / paddle.sin(angle)
+
+
 def _no_division(start, end, t):
     angle, t = paddle.acos((start * end).sum() / (start.norm() * end.norm())), t.unsqueeze(1)
     return paddle.sin((1 - t) * angle) * start + paddle.sin(t * angle) * end
@@ -83,6 +101,22 @@ slerp = Write(
         "straight": Wrong(
             _straight,
             "Yours is the straight line: it is right at both ends and too near to 0 between them.",
+        ),
+        "straight, then rescaled": Wrong(
+            _straight_rescaled,
+            "Yours walks the straight line and is rescaled then: the angle does not grow evenly.",
+        ),
+        "cosine for angle": Wrong(
+            lambda start, end, t: _with_angle(start, end, t, lambda cosine: cosine),
+            "You take the cosine for the angle: the angle is its acos.",
+        ),
+        "half the angle": Wrong(
+            lambda start, end, t: _with_angle(start, end, t, lambda c: paddle.acos(c) / 2),
+            "Your angle is half of the right one.",
+        ),
+        "angle outside": Wrong(
+            _angle_outside,
+            "The angle belongs inside the sine, sin(t ω), not outside, sin(t) ω.",
         ),
         "unit vectors": Wrong(
             _of_unit_vectors,

@@ -21,6 +21,7 @@ def _edges():
         ("on a ramp that gets brighter", (ramp,)),
         ("on a ramp that gets darker", (1 - ramp,)),
         ("on random images", (paddle.rand([3, 1, 5, 6]),)),
+        ("on pixels from -1 to 1", (2 * paddle.rand([2, 1, 6, 3]) - 1,)),
     ]
 
 
@@ -54,6 +55,36 @@ sharpness = Write(
         "sum": Wrong(
             lambda image: (image[:, :, :, 1:] - image[:, :, :, :-1]).abs().flatten(1).sum(1),
             "Yours is the sum: an image with more pixels would be sharper. Take the mean.",
+        ),
+        "round the edge": Wrong(
+            lambda image: (image - image.roll(1, 3)).abs().flatten(1).mean(1),
+            "You compare the last pixel of a row with the first: it has no right neighbour, so a row "
+            "has W - 1 pairs.",
+        ),
+        "sizes of pixels": Wrong(
+            lambda image: (image[..., 1:].abs() - image[..., :-1].abs()).abs().flatten(1).mean(1),
+            "You take the sizes of the pixels before the difference: the size of the step is asked.",
+        ),
+        "root of mean square": Wrong(
+            lambda image: ((image[..., 1:] - image[..., :-1]) ** 2).flatten(1).mean(1).sqrt(),
+            "Yours is the root of the mean square: the mean size is asked.",
+        ),
+        "two apart": Wrong(
+            lambda image: (image[..., 2:] - image[..., :-2]).abs().flatten(1).mean(1),
+            "You compare pixels that are two apart: the right neighbour is the next one.",
+        ),
+        "mean before size": Wrong(
+            lambda image: (image[..., 1:] - image[..., :-1]).mean(3).abs().flatten(1).mean(1),
+            "Your steps up and down cancel within a row: take the size of each before the mean.",
+        ),
+        "brighter only": Wrong(
+            lambda image: (image[..., 1:] - image[..., :-1]).clip(0).flatten(1).mean(1),
+            "You count steps up only: a step down counts as much.",
+        ),
+        "over the end of a row": Wrong(
+            lambda image: (image.flatten(1)[:, 1:] - image.flatten(1)[:, :-1]).abs().mean(1),
+            "You compare the last pixel of a row with the first of the next: it has no right "
+            "neighbour.",
         ),
         "all pixels": Wrong(
             lambda image: (

@@ -23,6 +23,11 @@ def _weights():
         ("with random weights", (weights,)),
         ("with a batch of one", (weights[:1],)),
         ("at log weights near -1000", (weights - 1000,)),
+        ("at log weights near 500", (weights[:2, :5] + 500,)),
+        (
+            "with one image near -100 and one near -1000",
+            (paddle.to_tensor([[-100.0, -101.0], [-1000.0, -1001.0]]),),
+        ),
     ]
 
 
@@ -52,6 +57,11 @@ iwae = Write(
         "maximum not added back": Wrong(
             lambda w: paddle.logsumexp(w - w.max(1, keepdim=True), 1) - np.log(w.shape[1]),
             "You have taken the largest log weight away and not added it back.",
+        ),
+        "one maximum for all": Wrong(
+            lambda w: (w - w.max()).exp().mean(1).log() + w.max(),
+            "You take one maximum from all images, and the others underflow: each has its own, "
+            ".max(1, keepdim=True).",
         ),
         "no log K": Wrong(
             lambda w: paddle.logsumexp(w, 1),
@@ -88,7 +98,7 @@ def _nats():
         ("at -784 ln 2 nats and 784 pixels", (paddle.full([3], -784 * np.log(2)), 784)),
         ("at -100 nats and 784 pixels", (paddle.full([3], -100.0), 784)),
         ("at 0 nats", (paddle.zeros([2]), 100)),
-        ("with several images", (paddle.to_tensor([-10.0, 20.0, -300.0]), 50)),
+        ("with 50 pixels", (paddle.to_tensor([-10.0, 20.0, -300.0]), 50)),
     ]
 
 
@@ -110,6 +120,14 @@ bits_per_dimension = Write(
         "sign": Wrong(
             lambda log_likelihood, pixels: log_likelihood / (pixels * np.log(2)),
             "Your sign is turned round: bits are a cost, minus the log-likelihood.",
+        ),
+        "logarithm twice": Wrong(
+            lambda log_likelihood, pixels: paddle.log2(-log_likelihood) / pixels,
+            "You take the logarithm of a number that is one already: divide it by ln 2.",
+        ),
+        "784 pixels": Wrong(
+            lambda log_likelihood, pixels: -log_likelihood / (784 * np.log(2)),
+            "You divide by 784, whatever the number of pixels is: use `pixels`.",
         ),
         "multiplied": Wrong(
             lambda log_likelihood, pixels: -log_likelihood * np.log(2) / pixels,

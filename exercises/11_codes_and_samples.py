@@ -2,6 +2,7 @@
 
 from exercises import Choose, Write, Wrong
 
+import numpy as np
 import paddle
 
 
@@ -19,6 +20,13 @@ def _variance(mean, axis):
     return ((mean - mean.mean(axis, keepdim=True)) ** 2).mean(axis)
 
 
+def _with_variances(shares, threshold):
+    """Means whose variances are these shares of the threshold."""
+    mean = paddle.randn([300, 4])
+    mean = (mean - mean.mean(0)) / _variance(mean, 0) ** 0.5
+    return mean * (threshold * paddle.to_tensor(shares)) ** 0.5
+
+
 def _means():
     paddle.seed(0)
     scale = paddle.to_tensor([1.0, 0.3, 0.12, 0.05, 0.0])
@@ -29,6 +37,11 @@ def _means():
         ("with means far from 0", (mean + 3, 0.01)),
         ("where nothing varies", (paddle.ones([50, 4]), 0.01)),
         ("where all vary", (paddle.randn([200, 7]), 0.01)),
+        (
+            "with variances just below and above the threshold",
+            (_with_variances([0.9, 1.1, 0.9, 1.1], 0.02), 0.02),
+        ),
+        ("with very different variances", (_with_variances([0.002, 0.4, 0.6, 3.0], 0.05), 0.05)),
     ]
 
 
@@ -58,6 +71,24 @@ active_units = Write(
         "inactive": Wrong(
             lambda mean, threshold: (_variance(mean, 0) <= threshold).sum(),
             "You have counted the dimensions that are not used.",
+        ),
+        "steps": Wrong(
+            lambda mean, threshold: (((mean[1:] - mean[:-1]) ** 2).mean(0) > threshold).sum(),
+            "You compare each image with the next: a variance is around the mean of all.",
+        ),
+        "share of the variance": Wrong(
+            lambda mean, threshold: (
+                _variance(mean, 0) / _variance(mean, 0).sum() > threshold
+            ).sum(),
+            "You compare each variance's share of the total: compare the variance itself.",
+        ),
+        "range": Wrong(
+            lambda mean, threshold: (mean.max(0) - mean.min(0) > threshold).sum(),
+            "You compare the range, largest minus smallest: the threshold is one for the variance.",
+        ),
+        "sum of squares": Wrong(
+            lambda mean, threshold: (_variance(mean, 0) * mean.shape[0] > threshold).sum(),
+            "You add up the squared distances: a variance is their mean.",
         ),
         "wrong axis": Wrong(
             lambda mean, threshold: (_variance(mean, 1) > threshold).sum(),
@@ -98,7 +129,24 @@ def _distances():
         ("with k = 5", (near, labels, 5)),
         ("with k = 5 and random distances", (paddle.rand([20, 8]), labels, 5)),
         ("with the farthest first", (near.flip(1), labels, 3)),
+        ("with k = 2, where the nearest two differ", (near, labels, 2)),
+        (
+            "with k = 4 of twelve codes",
+            (paddle.rand([15, 12]), paddle.to_tensor([8, 2, 2, 5, 8, 0, 5, 5, 9, 8, 2, 4]), 4),
+        ),
     ]
+
+
+def _counted(distances, labels, k, pick):
+    """The answer of `pick`, which gets the labels and the distances of the k nearest."""
+    order = paddle.argsort(distances, 1).numpy()[:, :k]
+    rows = zip(labels.numpy()[order], np.take_along_axis(distances.numpy(), order, 1), strict=True)
+    return paddle.to_tensor([int(pick(*row)) for row in rows])
+
+
+def _first_of_most(labels, _):
+    counts = np.bincount(labels, minlength=10)[labels]
+    return labels[counts.argmax()]
 
 
 def _voted(distances, labels, k, descending=False, skip=0):
@@ -141,6 +189,29 @@ majority = Write(
         "all vote": Wrong(
             lambda distances, labels, k: _voted(distances, labels, labels.shape[0]),
             "You let all N vote: only the k nearest have a vote.",
+        ),
+        "nearest of a tie": Wrong(
+            lambda distances, labels, k: _counted(distances, labels, k, _first_of_most),
+            "Where two labels have as many votes, yours takes that of the nearer code: the smaller "
+            "label wins.",
+        ),
+        "weighted": Wrong(
+            lambda distances, labels, k: _counted(
+                distances, labels, k, lambda y, d: np.bincount(y, 1 / (d + 1e-8), 10).argmax()
+            ),
+            "You weight the votes by the distance: each of the k nearest has one vote.",
+        ),
+        "median": Wrong(
+            lambda distances, labels, k: _counted(
+                distances, labels, k, lambda y, _: int(np.median(y))
+            ),
+            "Yours is the median of the labels: the most frequent one is asked.",
+        ),
+        "places counted": Wrong(
+            lambda distances, labels, k: _counted(
+                distances, paddle.arange(labels.shape[0]), k, lambda y, _: np.bincount(y).argmax()
+            ),
+            "You count the places of the nearest in the list: look up their labels first.",
         ),
         "mean label": Wrong(
             lambda distances, labels, k: (

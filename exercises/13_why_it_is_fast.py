@@ -28,6 +28,7 @@ def _columns():
         ("with stride 1", (counted, 1)),
         ("with gaps", (counted, 3)),
         ("with random columns", (paddle.randn([4, 7]), 2)),
+        ("with columns of three", (paddle.randn([3, 5]), 2)),
     ]
 
 
@@ -37,6 +38,16 @@ def _folded(columns, stride, how):
     for t in range(count):
         place = slice(t * stride, t * stride + size)
         signal[place] = how(signal[place], columns[:, t])
+    return signal
+
+
+def _spread(columns, stride):
+    size, count = columns.shape
+    signal = paddle.zeros([(count - 1) * stride + size])
+    for t in range(count):
+        for k in range(size):
+            if t + k * stride < len(signal):
+                signal[t + k * stride] = signal[t + k * stride] + columns[k, t]
     return signal
 
 
@@ -79,6 +90,35 @@ fold = Write(
         "turned": Wrong(
             lambda columns, stride: _folded(columns.flip(0), stride, lambda a, b: a + b),
             "Your columns stand on their heads: the first number of a column goes to the first place.",
+        ),
+        "cut at the stride": Wrong(
+            lambda columns, stride: _folded(
+                columns * (paddle.arange(len(columns)) < stride).astype("float32").unsqueeze(1),
+                stride,
+                lambda a, b: a + b,
+            ),
+            "You use only the first `stride` numbers of a column: all K of them count.",
+        ),
+        "columns backwards": Wrong(
+            lambda columns, stride: _folded(columns.flip(1), stride, lambda a, b: a + b),
+            "Your columns come in the reverse order: column 0 begins at place 0.",
+        ),
+        "last column missing": Wrong(
+            lambda columns, stride: _folded(
+                columns
+                * (paddle.arange(columns.shape[1]) < columns.shape[1] - 1).astype("float32"),
+                stride,
+                lambda a, b: a + b,
+            ),
+            "Your last column is missing: there are T of them.",
+        ),
+        "axes exchanged": Wrong(
+            lambda columns, stride: _folded(columns.T, stride, lambda a, b: a + b),
+            "You take the rows for the columns: a column is columns[:, t].",
+        ),
+        "stride between numbers": Wrong(
+            _spread,
+            "The stride is between columns: the numbers of one column stand side by side.",
         ),
         "stride 1": Wrong(
             lambda columns, stride: _folded(columns, 1, lambda a, b: a + b),

@@ -15,6 +15,8 @@ import paddle
 
 from . import progress
 from .language import say
+from .probes import probe
+from .relations import relation
 
 UNTRIED = "not tried yet. Replace the ... by your answer, and run the cell again."
 NO_GRADIENT = (
@@ -223,7 +225,16 @@ class Write(Exercise):
         for mistake in self.wrong.values():
             if all(map(self._close, given, self._outputs(mistake.function))):
                 return f"{difference} {say(mistake.message)}"
-        return difference
+        return f"{difference} {self._relation(answer, given, expected)}".strip()
+
+    def _relation(self, answer, given, expected):
+        """What the numbers or the behaviour of an answer say about its fault; "" if nothing."""
+        cases = [arguments for _, arguments in self.cases()]
+        if any(len(each) != 1 for each in [*given, *expected]):
+            return ""
+        given, expected = [g for (g,) in given], [e for (e,) in expected]
+        found = relation(given, expected, [tuple(case[0].shape) for case in cases])
+        return found or probe(answer, self.reference, cases)
 
     def _outputs(self, function):
         return [_values(function(*_copies(arguments))) for _, arguments in self.cases()]
@@ -256,10 +267,15 @@ class Write(Exercise):
             if not _same((one,), (other,), self.tolerance):
                 place = np.unravel_index(np.nanargmax(np.abs(gap)), gap.shape)
                 size, value = gap[place], other[place]
+                if other.dtype.kind in "iu":  # a label is no quantity
+                    text = say("it gives {mine} {at}, where {value} is right.")
+                    text = text.format(mine=f"{one[place]:.3g}", at=at, value=value)
+                    return begin + text if right else text
                 larger = say("{gap} too large {at}, where {value} is right.")
                 smaller = say("{gap} too small {at}, where {value} is right.")
                 text = larger if size > 0 else smaller
-                return begin + text.format(gap=f"{abs(size):.3g}", at=at, value=f"{value:.3g}")
+                value = _rounded(value, abs(size) / 10)
+                return begin + text.format(gap=f"{abs(size):.3g}", at=at, value=value)
         return say("it is wrong.")
 
     def _gradients_agree(self, answer):
@@ -284,6 +300,12 @@ class Write(Exercise):
                 if mine is None or not self._close(_values(mine), _values(asked)):
                     return False
         return True
+
+
+def _rounded(value, error):
+    """A number with three digits, or as many as its error asks for."""
+    texts = [f"{value:.{digits}g}" for digits in range(3, 8)]
+    return next((text for text in texts if abs(float(text) - value) <= error), texts[0])
 
 
 def _copies(arguments):

@@ -147,9 +147,9 @@ def test_an_answer_that_changes_what_it_is_given(capsys):
 
 def test_an_answer_that_no_wrong_one_foresees_is_told_where_it_fails(capsys):
     kl = exercises.load("02_vae").kl
-    text = said(capsys, lambda: kl.check(lambda mean, logvar: (mean**2).sum(1) / 2))
-    assert text == (
-        "kl: it is right at N(0, 1), and 4.53 too small at log variance -4, where 4.53 is right."
+    answer = said(capsys, lambda: kl.check(lambda mean, logvar: (mean**2 + logvar**2).sum(1) / 2))
+    assert answer == (
+        "kl: it is right at N(0, 1), and 19.5 too large at log variance -4, where 4.53 is right."
     )
 
 
