@@ -54,6 +54,11 @@ squared_error = Write(
             lambda image, target: ((image - target) ** 2).flatten(1).sum(1).mean(),
             "The average over the batch comes later: here, one number for each image is asked.",
         ),
+        "mean over everything": Wrong(
+            lambda image, target: ((image - target) ** 2).mean(),
+            "Yours is the mean over pixels and images, as Paddle's losses take it unless they get "
+            'reduction="none": sum over the pixels, and keep the images.',
+        ),
         "absolute": Wrong(
             lambda image, target: (image - target).abs().flatten(1).sum(1),
             "You have added up the sizes of the differences: square them first.",

@@ -57,6 +57,10 @@ reparameterize = Write(
             lambda mean, logvar, noise: mean + logvar.abs().sqrt() * noise,
             "You take the root of a logarithm: first exp, then the root, exp(0.5 * logvar).",
         ),
+        "root of logvar, as it is": Wrong(
+            lambda mean, logvar, noise: mean + logvar.sqrt() * noise,
+            "You take the root of a logarithm: first exp, then the root, exp(0.5 * logvar).",
+        ),
         "mean scaled, too": Wrong(
             lambda mean, logvar, noise: paddle.exp(0.5 * logvar) * (mean + noise),
             "You multiply the mean by the standard deviation as well: only the noise is multiplied.",

@@ -132,6 +132,11 @@ price_of_std = Write(
             lambda std, mean: 0.5 * (std + mean**2 - 1 - paddle.log(std)).sum(1),
             "You have put the std where the variance belongs: the variance is std^2.",
         ),
+        "std for logvar": Wrong(
+            lambda std, mean: -0.5 * (1 + std - mean**2 - std.exp()).sum(1),
+            "You have put the std where notebook 2 has logvar: the log of the variance is 2 log std, "
+            "and its exp is std^2.",
+        ),
         "std not squared": Wrong(
             lambda std, mean: 0.5 * (std + mean**2 - 1 - 2 * paddle.log(std)).sum(1),
             "The first term is the variance: std^2.",

@@ -86,6 +86,14 @@ condition = Write(
             ),
             "You have put the label below the codes: side by side is axis 1.",
         ),
+        "no axis": Wrong(
+            lambda z, label: paddle.concat([z, paddle.nn.functional.one_hot(label, 10)]),
+            "Without an axis, concat puts one tensor below the other: side by side is axis 1.",
+        ),
+        "no axis, label first": Wrong(
+            lambda z, label: paddle.concat([paddle.nn.functional.one_hot(label, 10), z]),
+            "Without an axis, concat puts one tensor below the other: side by side is axis 1.",
+        ),
         "code alone": Wrong(
             lambda z, label: paddle.concat([z, paddle.zeros([z.shape[0], 10])], 1),
             "Your ten places are all 0: the label does not arrive.",

@@ -92,6 +92,15 @@ cross_entropy = Write(
             lambda logits, target: (softplus(logits) - logits * target).mean(1),
             "Yours is the mean over the pixels: this course takes the sum.",
         ),
+        "mean of everything": Wrong(
+            lambda logits, target: (softplus(logits) - logits * target).mean(),
+            "Yours is the mean over pixels and images, as Paddle's losses take it unless they get "
+            'reduction="none": sum over the pixels, and keep the images.',
+        ),
+        "sum of everything": Wrong(
+            lambda logits, target: (softplus(logits) - logits * target).sum(),
+            "You have summed over the images as well: one number for each image, .sum(1).",
+        ),
         "black and white exchanged": Wrong(
             lambda logits, target: (softplus(logits) - logits * (1 - target)).sum(1),
             "You take black for white: the logit is multiplied by t, not by 1 - t.",
@@ -184,6 +193,11 @@ floor = Write(
                 -(target * paddle.log2(target) + (1 - target) * paddle.log2(1 - target)).sum(1)
             ),
             "Yours is in bits: the natural logarithm gives nats.",
+        ),
+        "mean of everything": Wrong(
+            lambda target: paddle.nn.functional.binary_cross_entropy(target, target),
+            "Yours is the mean over pixels and images, as Paddle's losses take it unless they get "
+            'reduction="none": sum over the pixels, and keep the images.',
         ),
         "mean": Wrong(
             lambda target: (

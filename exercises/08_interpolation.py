@@ -25,7 +25,7 @@ def _ways():
         ("between (1, 0) and (0, 2)", (one, other, t)),
         ("in 20 dimensions", (start, end, t)),
         ("with the ends exchanged", (end, start, t)),
-        ("at more than a right angle", (one, paddle.to_tensor([-1.0, 0.5]), t[1:])),
+        ("at more than a right angle", (one, paddle.to_tensor([-0.8, 1.5]), t[1:])),
     ]
 
 
@@ -47,6 +47,11 @@ def _angle_of_product(start, end, t):
 def _angle_of_product_unclipped(start, end, t):
     angle, t = paddle.acos((start * end).sum()), t.unsqueeze(1)
     return (paddle.sin((1 - t) * angle) * start + paddle.sin(t * angle) * end) / paddle.sin(angle)
+
+
+def _no_column(start, end, t, times):
+    angle = paddle.acos((start * end).sum() / (start.norm() * end.norm()))
+    return times(paddle.sin((1 - t) * angle), start) + times(paddle.sin(t * angle), end)
 
 
 def _divided_by_angle(start, end, t):
@@ -129,6 +134,16 @@ slerp = Write(
         "angle of the product, not clipped": Wrong(
             _angle_of_product_unclipped,
             "The inner product is the cosine only after a division by both lengths.",
+        ),
+        "t is no column": Wrong(
+            lambda start, end, t: _no_column(start, end, t, lambda share, code: share * code),
+            "t has the shape [T]: make it a column, `t.unsqueeze(1)`, which times a code [L] gives "
+            "[T, L].",
+        ),
+        "t is no column, code first": Wrong(
+            lambda start, end, t: _no_column(start, end, t, lambda share, code: code * share),
+            "t has the shape [T]: make it a column, `t.unsqueeze(1)`, which times a code [L] gives "
+            "[T, L].",
         ),
         "divided by the angle": Wrong(
             _divided_by_angle,

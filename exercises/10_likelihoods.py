@@ -52,7 +52,7 @@ iwae = Write(
         ),
         "exp": Wrong(
             lambda w: w.exp().mean(1).log(),
-            "exp(-1000) is 0 in floating point, and its logarithm infinite: take logsumexp.",
+            "exp(-1000) is 0 in floating point, from which no logarithm comes back: take logsumexp.",
         ),
         "maximum not added back": Wrong(
             lambda w: paddle.logsumexp(w - w.max(1, keepdim=True), 1) - np.log(w.shape[1]),

@@ -60,6 +60,10 @@ active_units = Write(
             lambda mean, threshold: (_variance(mean, 0) ** 0.5 > threshold).sum(),
             "You compare the standard deviation: the threshold is one for the variance.",
         ),
+        "mask": Wrong(
+            lambda mean, threshold: _variance(mean, 0) > threshold,
+            "Yours says of each dimension whether it is active: count them, `.sum()`.",
+        ),
         "squares": Wrong(
             lambda mean, threshold: ((mean**2).mean(0) > threshold).sum(),
             "A mean that is far from 0, but the same for all images, says nothing: subtract the average.",

@@ -41,6 +41,23 @@ def _folded(columns, stride, how):
     return signal
 
 
+def _of_length(columns, stride, length):
+    signal = paddle.zeros([length])
+    for t in range(columns.shape[1]):
+        place = slice(t * stride, t * stride + len(columns))
+        signal[place] = signal[place] + columns[:, t]
+    return signal
+
+
+def _rows_for_columns(columns, stride):
+    size, count = columns.shape
+    signal = paddle.zeros([(count - 1) * stride + size])
+    for t in range(count):
+        place = slice(t * stride, t * stride + size)
+        signal[place] = signal[place] + columns[t]
+    return signal
+
+
 def _spread(columns, stride):
     size, count = columns.shape
     signal = paddle.zeros([(count - 1) * stride + size])
@@ -115,6 +132,22 @@ fold = Write(
         "axes exchanged": Wrong(
             lambda columns, stride: _folded(columns.T, stride, lambda a, b: a + b),
             "You take the rows for the columns: a column is columns[:, t].",
+        ),
+        "rows for columns": Wrong(
+            _rows_for_columns,
+            "columns[t] is a row, of T numbers: column t is columns[:, t].",
+        ),
+        "too long": Wrong(
+            lambda columns, stride: _of_length(
+                columns, stride, columns.shape[1] * stride + len(columns)
+            ),
+            "Your signal is one stride too long: the last column begins at `(T - 1) * stride`, so "
+            "the length is `(T - 1) * stride + K`.",
+        ),
+        "too short": Wrong(
+            lambda columns, stride: _of_length(columns, stride, columns.shape[1] * stride),
+            "Your signal has T * stride places: the last column begins at `(T - 1) * stride` and "
+            "needs K, so the length is `(T - 1) * stride + K`.",
         ),
         "stride between numbers": Wrong(
             _spread,

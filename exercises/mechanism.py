@@ -201,8 +201,7 @@ class Write(Exercise):
                 result = answer(*mine)
                 again = answer(*_copies(arguments))
             except (Exception, SystemExit) as error:
-                reason = f"{type(error).__name__}: {error}".split("\n")[0][:200]
-                return say("it stops {at} with {reason}").format(at=say(words), reason=reason)
+                return self._stopped(_reason(error), words, arguments)
             if result is ...:
                 return say(UNTRIED)
             if result is None:
@@ -227,6 +226,14 @@ class Write(Exercise):
                 return f"{difference} {say(mistake.message)}"
         return f"{difference} {self._relation(answer, given, expected)}".strip()
 
+    def _stopped(self, reason, words, arguments):
+        """Where an answer stops, with the message of a wrong answer that stops there likewise."""
+        text = say("it stops {at} with {reason}").format(at=say(words), reason=reason)
+        for mistake in self.wrong.values():
+            if _outcome(mistake.function, arguments) == reason:
+                return f"{text} {say(mistake.message)}"
+        return text
+
     def _relation(self, answer, given, expected):
         """What the numbers or the behaviour of an answer say about its fault; "" if nothing."""
         cases = [arguments for _, arguments in self.cases()]
@@ -237,7 +244,7 @@ class Write(Exercise):
         return found or probe(answer, self.reference, cases)
 
     def _outputs(self, function):
-        return [_values(function(*_copies(arguments))) for _, arguments in self.cases()]
+        return [_outcome(function, arguments) for _, arguments in self.cases()]
 
     def _close(self, given, expected):
         return _same(given, expected, self.tolerance)
@@ -308,6 +315,21 @@ def _rounded(value, error):
     return next((text for text in texts if abs(float(text) - value) <= error), texts[0])
 
 
+def _reason(error):
+    """The first line of an error, shortened at a word."""
+    return textwrap.shorten(
+        f"{type(error).__name__}: {error}".split("\n")[0], 200, placeholder="..."
+    )
+
+
+def _outcome(function, arguments):
+    """What a function gives, as _values; for one that stops, its reason, a string."""
+    try:
+        return _values(function(*_copies(arguments)))
+    except Exception as error:
+        return _reason(error)
+
+
 def _copies(arguments):
     return [a.clone().detach() if isinstance(a, paddle.Tensor) else a for a in arguments]
 
@@ -323,8 +345,10 @@ def _values(result):
 
 
 def _same(given, expected, tolerance):
-    if given is None or expected is None or len(given) != len(expected):
-        return given is expected
+    if not isinstance(given, tuple) or not isinstance(expected, tuple):
+        return given == expected
+    if len(given) != len(expected):
+        return False
     return all(
         one.shape == other.shape
         and np.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True)

@@ -15,8 +15,12 @@ def shape(pairs):
     if all(g.ndim > e.ndim and g.shape[: e.ndim] == e.shape for g, e in pairs):
         rows = [(g.reshape([*e.shape, -1]), e) for g, e in pairs]
         if all(equal(g.sum(-1), e) for g, e in rows):
+            if not any(e.ndim for _, e in pairs):
+                return say("Your numbers are right before the sum: add all of them up.")
             return say("Your numbers are right before the sum: add up over all axes but the first.")
         if all(equal(g.mean(-1), e) for g, e in rows):
+            if not any(e.ndim for _, e in pairs):
+                return say("Your numbers are right before the mean: take it over all of them.")
             return say(
                 "Your numbers are right before the mean: take it over all axes but the first."
             )

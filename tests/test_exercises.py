@@ -153,6 +153,19 @@ def test_an_answer_that_no_wrong_one_foresees_is_told_where_it_fails(capsys):
     )
 
 
+def test_an_error_is_explained_where_a_wrong_answer_ends_in_the_same(capsys):
+    condition = exercises.load("06_cvae").condition
+    text = said(capsys, lambda: condition.check(condition.wrong["no axis"].function))
+    assert text.startswith("condition: it stops with the labels 0 to 9 with ValueError: ")
+    assert text.endswith(condition.wrong["no axis"].message)
+
+    def other(z, label):
+        raise ValueError("something else")
+
+    text = said(capsys, lambda: condition.check(other))
+    assert text.endswith("it stops with the labels 0 to 9 with ValueError: something else")
+
+
 # ---- progress --------------------------------------------------------------
 
 

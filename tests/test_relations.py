@@ -105,8 +105,26 @@ def test_other_rows_and_arguments_that_are_not_used():
     assert probes.probe(lambda x, scale: scale * (x - x.max()).sum(1), right, cases).startswith(
         text
     )
+    one = probes.probe(lambda x, scale: (scale * x).mean(), right, cases)
+    assert one.startswith("Yours is one number for all rows")
     assert probes.probe(lambda x, scale: scale * x.sum(1) + 1, right, cases) == ""
     assert probes.probe(lambda x, scale: 1 / 0, right, cases) == ""
+
+
+def test_a_row_that_computes_otherwise_when_it_is_alone_is_not_said_to_follow_the_others():
+    def right(x):
+        return x.sum(1)
+
+    def answer(x):  # as an exp in a block of eight, and outside one
+        return x.sum(1) * (float("nan") if x.size >= 8 else 2.0)
+
+    paddle.seed(0)
+    assert probes.probe(answer, right, [(paddle.randn([n, 3]),) for n in (2, 3, 4)]) == ""
+
+
+def test_numbers_before_a_sum_that_leaves_one_number():
+    assert "add all of them up" in said(ONE, TWO, expected=[ONE.sum(), TWO.sum()])
+    assert "over all of them" in said(ONE, TWO, expected=[ONE.mean(), TWO.mean()])
 
 
 # ---- the exercises' own wrong answers --------------------------------------
@@ -119,6 +137,7 @@ READ = {
         "mean over pixels": MEAN,
         "sum over everything": BATCH,
         "average over the batch": BATCH,
+        "mean over everything": "one number",
         "root": "the root",
         "channel left": "an axis of length 1 is left",
         "mean times 784": "multiplied by 784",
@@ -150,19 +169,25 @@ READ = {
         "below each other": ROWS,
         "code alone": "depend on label",
     },
-    "cross_entropy": {"small constant": "never above", "mean": MEAN},
+    "cross_entropy": {
+        "small constant": "never above",
+        "mean": MEAN,
+        "mean of everything": "one number",
+        "sum of everything": BATCH,
+    },
     "floor": {
         "zero": "0 everywhere",
         "log 2": "depend on target",
         "sign": SIGN,
         "bits": "1.44 times",
         "mean": MEAN,
+        "mean of everything": "one number",
     },
     "sharpness": {"over the batch": BATCH},
     "iwae": {
         "one maximum for all": ROWS,
         "no log K": "how long they are",
-        "over images": ROWS,
+        "over images": "one number",
         "wrong axis": ROWS,
     },
     "bits_per_dimension": {
@@ -172,7 +197,7 @@ READ = {
         "multiplied": "0.48 times",
         "whole image": "depend on pixels",
     },
-    "active_units": {"share": MEAN},
+    "active_units": {"share": MEAN, "mask": "before the sum: add all"},
     "majority": {
         "nearest only": "depend on k",
         "all vote": "depend on k",
