@@ -28,13 +28,27 @@ def _clouds():
         ("at one point", (z[:1], mean, uneven, images)),
         # One point: where Paddle takes exp in blocks of eight, it does not underflow to 0.
         ("far from all clouds", (600 * z[:1], mean, uneven, images)),
+        ("in a very narrow cloud, and far away", (*_narrow_and_far(), images[:3])),
         ("with three dimensions", (paddle.randn([5, 3]), *_three(), images)),
         ("with clouds of very different widths", (mean[:3], mean, uneven**3, images)),
     ]
 
 
+def _narrow_and_far():
+    """Two points whose densities are 1e16 and 1e-32: each a number, but not their ratio."""
+    z = paddle.to_tensor([[5.0, 5.0], [-8.5, -8.5]])
+    mean = paddle.to_tensor([[5.0, 5.0], [0.0, 0.0], [1.0, 0.0]])
+    return z, mean, paddle.to_tensor([[1e-8, 1e-8], [1.0, 1.0], [0.5, 0.5]])
+
+
 def _three():
     return paddle.randn([4, 3]), 0.3 + paddle.rand([4, 3])
+
+
+def _one_maximum(z, mean, std, images):
+    log_density = (-0.5 * ((z.unsqueeze(1) - mean) / std) ** 2 - paddle.log(std)).sum(2)
+    density = (log_density - log_density.max()).exp()
+    return density / density.sum(1, keepdim=True) @ images
 
 
 def _weighted(z, mean, std, images, half=0.5, log_std=1.0, root=False):
@@ -86,6 +100,11 @@ smoother = Write(
         "densities": Wrong(
             _by_densities,
             "Far away all densities become 0, and 0 / 0 is no number: use a softmax of logarithms.",
+        ),
+        "one maximum for all": Wrong(
+            _one_maximum,
+            "You take one maximum from all points, and the others underflow: each has its own, "
+            "`.max(1, keepdim=True)`.",
         ),
         "softmax of densities": Wrong(
             lambda z, mean, std, images: (

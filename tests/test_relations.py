@@ -163,7 +163,11 @@ READ = {
         "mean over dimensions, no half": "multiplied by 2",
     },
     "weight": {"exchanged": "1 minus", "ratio of distances": "depend on std", "nearest": "rounded"},
-    "smoother": {"plain average": "depend on z, mean, std", "wrong axis": ROWS},
+    "smoother": {
+        "plain average": "depend on z, mean, std",
+        "wrong axis": ROWS,
+        "one maximum for all": ROWS,
+    },
     "condition": {
         "whole numbers": "without their fractions",
         "below each other": ROWS,
