@@ -4,7 +4,7 @@ from exercises import Choose, Write, Wrong
 
 import paddle
 
-sigmoid = paddle.nn.functional.sigmoid
+sigmoid, log_sigmoid = paddle.nn.functional.sigmoid, paddle.nn.functional.log_sigmoid
 softplus = paddle.nn.functional.softplus
 
 
@@ -63,6 +63,12 @@ cross_entropy = Write(
         "`paddle.nn.functional.softplus(a)` is log(1 + exp(a)), and does not overflow.",
     ),
     wrong={
+        "sigmoid of 1 - x": Wrong(
+            lambda logits, target: (
+                -(target * log_sigmoid(logits) + (1 - target) * log_sigmoid(1 - logits)).sum(1)
+            ),
+            "In the second term, 1 - sigmoid(x) is sigmoid(-x), not sigmoid(1 - x).",
+        ),
         "from probabilities": Wrong(
             _from_probabilities,
             "At such a logit the sigmoid is rounded to 0 or 1, and the logarithm of 0 is infinite: "

@@ -14,6 +14,15 @@ def slerp(start, end, t):
     return (first * start + second * end) / paddle.sin(angle)
 
 
+def _divided(start, end, t, first, second):
+    """Slerp, with sin(angle) below the terms that are named."""
+    cosine = (start * end).sum() / (start.norm() * end.norm())
+    angle, t = paddle.acos(cosine), t.unsqueeze(1)  # [T, 1]
+    one, other = paddle.sin((1 - t) * angle) * start, paddle.sin(t * angle) * end
+    size = paddle.sin(angle)
+    return one / (size if first else 1) + other / (size if second else 1)
+
+
 def _ways():
     paddle.seed(0)
     start, end = paddle.randn([20]), paddle.randn([20])
@@ -103,6 +112,14 @@ slerp = Write(
         "`t.unsqueeze(1)` has the shape [T, 1]: times a code [L] it gives [T, L].",
     ),
     wrong={
+        "one of two divided": Wrong(
+            lambda start, end, t: _divided(start, end, t, False, True),
+            "You divide by sin(angle) in the second term only: the first needs it, too.",
+        ),
+        "the other divided": Wrong(
+            lambda start, end, t: _divided(start, end, t, True, False),
+            "You divide by sin(angle) in the first term only: the second needs it, too.",
+        ),
         "straight": Wrong(
             _straight,
             "Yours is the straight line: it is right at both ends and too near to 0 between them.",

@@ -232,6 +232,8 @@ class Write(Exercise):
         for mistake in self.wrong.values():
             if _outcome(mistake.function, arguments) == reason:
                 return f"{text} {say(mistake.message)}"
+        if "ufunc" in reason:
+            text += " " + say("NumPy's functions do not take these tensors: use Paddle's.")
         return text
 
     def _relation(self, answer, given, expected):
