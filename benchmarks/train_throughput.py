@@ -12,7 +12,8 @@ paddle_vae does by itself. paddle_vae_x2 is two processes of half the cores each
 batch. --cores: run each contender on so many cores, the last ones. On a busy machine, read the
 column of processor time: images for each second that a process computed, on all its cores together.
 
-The others come from requirements-bench.txt; without one, its rows are left out.
+The others come from requirements-bench.txt; without one, its rows are left out. With all of them it
+takes a quarter of an hour, and --quick some four minutes, most of them for torch.compile.
 """
 
 import argparse
@@ -191,7 +192,7 @@ def main():
     cores = cores[-(arguments.cores or len(cores)) :]
     names = choose()
     sizes = [64] if arguments.quick else [32, 64, 128, 256, 512]
-    rounds = (5, 5) if arguments.quick else (12, 8)
+    rounds = (4, 5) if arguments.quick else (6, 6)
     speed, computed, memory, gflops = measure(names, sizes, *rounds, cores)
     others = [name for name in names if not name.startswith("paddle_vae")]
     ratios = {}
