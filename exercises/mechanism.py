@@ -15,7 +15,7 @@ import paddle
 
 from . import progress
 from .language import say
-from .probes import probe
+from .probes import copies, probe
 from .relations import relation
 
 UNTRIED = "not tried yet. Replace the ... by your answer, and run the cell again."
@@ -196,10 +196,10 @@ class Write(Exercise):
             return text.format(kind=type(answer).__name__, name=self.name)
         expected, given = [], []
         for words, arguments in self.cases():
-            mine = _copies(arguments)
+            mine = copies(arguments)
             try:
                 result = answer(*mine)
-                again = answer(*_copies(arguments))
+                again = answer(*copies(arguments))
             except (Exception, SystemExit) as error:
                 return self._stopped(_reason(error), words, arguments)
             if result is ...:
@@ -207,7 +207,7 @@ class Write(Exercise):
             if result is None:
                 text = say("it returns nothing {at}: does its last line begin with return?")
                 return text.format(at=say(words))
-            expected.append(_values(self.reference(*_copies(arguments))))
+            expected.append(_values(self.reference(*copies(arguments))))
             given.append(_values(result))
             if given[-1] is None:
                 text = say("it returns a {kind} {at}: give a tensor.")
@@ -292,7 +292,7 @@ class Write(Exercise):
         for _, arguments in self.cases() if self.gradients else ():
             found = []
             for function in (self.reference, answer):
-                mine = _copies(arguments)
+                mine = copies(arguments)
                 wanted = [mine[names.index(name)] for name in self.gradients]
                 for tensor in wanted:
                     tensor.stop_gradient = False
@@ -327,13 +327,9 @@ def _reason(error):
 def _outcome(function, arguments):
     """What a function gives, as _values; for one that stops, its reason, a string."""
     try:
-        return _values(function(*_copies(arguments)))
+        return _values(function(*copies(arguments)))
     except Exception as error:
         return _reason(error)
-
-
-def _copies(arguments):
-    return [a.clone().detach() if isinstance(a, paddle.Tensor) else a for a in arguments]
 
 
 def _values(result):

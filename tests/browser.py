@@ -1,21 +1,12 @@
 """A headless Chromium that reaches no network, for tests of what a reader sees.
 
-    @pytest.fixture(scope="module")
-    def started():
-        with browser.chromium() as driver:
-            yield driver
-
-    @pytest.fixture
-    def driver(started, request):
-        with browser.as_new(started, request):
-            yield started
-
     @browser.needs_chromium
     def test_page(driver, page):
         driver.get(page.as_uri())
         assert not browser.errors(driver) and not browser.requests(driver)
 
-To start one takes seconds, so a module's tests share it. Where a test fails, build/screenshots/
+To start one takes seconds, so a module's tests share it (conftest.py has the fixture). Where a test
+fails, build/screenshots/
 holds what was on the screen.
 """
 

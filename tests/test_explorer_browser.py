@@ -1,6 +1,5 @@
 """The explorer in a real browser: in a page from the disk, in JupyterLab, and in Notebook 7."""
 
-import ast
 import contextlib
 import functools
 import os
@@ -20,6 +19,7 @@ import nbformat
 import numpy as np
 import paddle
 import pytest
+from cells import names
 from test_explorer import compare, inputs
 
 pytestmark = browser.needs_chromium
@@ -30,18 +30,6 @@ PAGE = '<!DOCTYPE html>\n<html lang="{}">\n<meta charset="utf-8">\n{}'
 ALL_DRAWN = (
     "return it.dataset.state === 'alive' && !it.plane.waiting.length && !it.stale.steps.size"
 )
-
-
-@pytest.fixture(scope="module")
-def started():
-    with browser.chromium() as driver:
-        yield driver
-
-
-@pytest.fixture
-def driver(started, request):
-    with browser.as_new(started, request):
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -424,19 +412,6 @@ def lesson(name):
             needed = needed - gives | takes
     book.cells = kept
     return book
-
-
-def names(source):
-    """Names that a cell defines, and those that it reads -> two sets."""
-    tree = ast.parse(source)
-    gives = {part.id for part in ast.walk(tree) if isinstance(part, ast.Name)
-             and isinstance(part.ctx, ast.Store)}  # fmt: skip
-    for part in ast.walk(tree):
-        if isinstance(part, ast.Import | ast.ImportFrom):
-            gives |= {alias.asname or alias.name for alias in part.names}
-        elif isinstance(part, ast.FunctionDef | ast.ClassDef):
-            gives.add(part.name)
-    return gives, {part.id for part in ast.walk(tree) if isinstance(part, ast.Name)} - gives
 
 
 @contextlib.contextmanager

@@ -1,9 +1,7 @@
 """The form of the notebooks and of the lists that must agree. Their numbers are nbval's part."""
 
 import ast
-import builtins
 import re
-import symtable
 import sys
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from tools.pages import exercise_of
 
 import nbformat
 import pytest
+from cells import names
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -76,32 +75,6 @@ def test_opening_and_closing(path):
 # ---- a learner goes back and forth: each cell can run again ----------------
 #
 # tests/notebook_plugin.py runs the quick ones again, in reverse order.
-
-
-def bound(table):
-    return {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
-
-
-def read_inside(table):
-    """The global names that functions, classes and comprehensions of a piece of code read."""
-    found = set()
-    for inner in table.get_children():
-        found |= {s.get_name() for s in inner.get_symbols() if s.is_global() and s.is_referenced()}
-        found |= read_inside(inner)
-    return found
-
-
-def names(source):
-    """The names that a cell binds, and those that it takes from other cells."""
-    own, taken = set(), set()
-    for statement in ast.parse(source).body:
-        table = symtable.symtable(ast.unparse(statement), "a statement", "exec")
-        reads = {s.get_name() for s in table.get_symbols() if s.is_referenced()}
-        here = bound(table)
-        simple = isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr)
-        taken |= (reads | read_inside(table)) - own - (set() if simple else here)
-        own |= here
-    return own, taken - set(dir(builtins))
 
 
 def test_names_of_a_cell():

@@ -266,18 +266,6 @@ Promise.all(all.map((image) => image.decode().then(() => "", () => image.src)))
 """
 
 
-@pytest.fixture(scope="module")
-def started():
-    with browser.chromium() as driver:
-        yield driver
-
-
-@pytest.fixture
-def driver(started, request):
-    with browser.as_new(started, request):
-        yield started
-
-
 SHORT = "10_likelihoods"  # a notebook whose page opens fast, for what all pages have
 
 

@@ -1,5 +1,6 @@
 """How Chinese is set in this course: spaces, punctuation, and one rendering for each term."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def faults(text):
     ]
 
 
+@functools.cache
 def refused():
     """{a rendering that is not used: the one that is}, from terms.md."""
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]*)\|$", TERMS.read_text("utf-8"), re.M)

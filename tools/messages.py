@@ -3,16 +3,14 @@
 import ast
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import exercises
 
 import nbformat
 
 from .pages import exercise_of
+from .site import NOTEBOOKS, ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = ROOT / "notebooks"
 # A document and the name under which its Chinese stands, from the root.
 DOCUMENTS = {
     "glossary": ("notebooks/glossary.md", "notebooks/zh/glossary.md"),

@@ -122,26 +122,31 @@ def sections(source):
 def notebook_body(notebook, name, target=str, say=str):
     """A notebook -> Body. target: where links lead; pictures lie in figures/NAME-N.png."""
     body, renderer, parts = Body(), Renderer(say), []
+    solved = solutions(name)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             parts.append(relink(markdown(cell.source, renderer=renderer), target))
         elif cell.cell_type == "code" and cell.source.strip():
             parts.append(highlighted(cell.source, PythonLexer()))
             parts += [shown(output, name, body) for output in cell.outputs]
-            parts.append(fold(name, exercise_of(cell), say))
+            parts.append(fold(solved, exercise_of(cell), say))
     body.html = "".join(parts)
     return body
 
 
-def fold(notebook, name, say=str):
-    """The solution of an exercise, as notebooks/solutions has it, behind a fold; nothing for None.
+def solutions(name):
+    """The cells of a notebook's solutions; none where there are no solutions.
 
     Not from exercises/ itself: that imports Paddle, which takes seconds and sets up logging.
     """
-    path = SOLUTIONS / f"{notebook}.ipynb"
-    if name is None or not path.exists():
+    path = SOLUTIONS / f"{name}.ipynb"
+    return nbformat.read(path, as_version=4).cells if path.exists() else []
+
+
+def fold(cells, name, say=str):
+    """The solution of an exercise, out of the cells of solutions, behind a fold; or nothing."""
+    if name is None or not cells:
         return ""
-    cells = nbformat.read(path, as_version=4).cells
     at = next(i for i, cell in enumerate(cells) if f"ex.{name}.check(" in cell.source)
     code, why = cells[at].source, say(cells[at + 1].source)
     solution = highlighted(code, PythonLexer()) + markdown(why, say=say)

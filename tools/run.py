@@ -18,7 +18,6 @@ import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor, wait
-from pathlib import Path
 
 import nbformat
 import psutil
@@ -31,8 +30,8 @@ from tqdm import tqdm
 
 from . import committed, site
 
-ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS, DOCS = ROOT / "notebooks", ROOT / "docs"
+ROOT, NOTEBOOKS = site.ROOT, site.NOTEBOOKS
+DOCS = ROOT / "docs"
 
 
 def main(argv=None):

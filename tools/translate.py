@@ -145,15 +145,15 @@ def edition():
 
 def said():
     """What the exercises say, for them to look up while a notebook runs."""
-    found = {text: table("exercises")[text] for text in map(text_of, messages("exercises"))}
+    found = {text: table("exercises")[text] for text in _texts("exercises")}
     for name in exercises.names():
         for exercise in exercises.load(name):
             found |= {text: table(name)[text] for text in exercise.messages()}
     return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
 
 
-def text_of(message):
-    return message.text
+def _texts(name):
+    return [message.text for message in messages(name)]
 
 
 def document(name, source):
@@ -203,7 +203,7 @@ def relinked(text):
 @functools.cache
 def anchors():
     """{the anchor of an English term: the anchor of the Chinese one}."""
-    heads = [text for text in map(text_of, messages("glossary")) if text.startswith("#")]
+    heads = [text for text in _texts("glossary") if text.startswith("#")]
     slug = {text: pages.slugify(text.lstrip("# ")) for text in heads}
     return {slug[text]: pages.slugify(table("glossary")[text].lstrip("# ")) for text in heads}
 
