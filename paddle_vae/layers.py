@@ -1,8 +1,6 @@
 """Conv2D and Conv2DTranspose: paddle.nn's results and parameters, several times as fast on a CPU.
 
-Why they are fast: channels are the last axis, and all arithmetic is matrix products (winograd.py
-for the strided ones). A transposed convolution is the backward pass of a convolution, and a
-convolution that of a transposed one, so two directions serve all four.
+Why they are fast: channels are the last axis, and all arithmetic is matrix products (forms.py).
 
 Results are those of paddle.nn up to rounding, as long as they are finite: since outputs of a tile
 are computed together, one NaN or infinity in the input spreads over its whole tile, which may be
@@ -15,95 +13,9 @@ import paddle
 from paddle import nn
 from paddle.autograd import PyLayer
 
-from .winograd import winograd
+from .forms import FEW, Form, Patches, Strided, bias_gradient
 
 __all__ = ["Conv2D", "Conv2DTranspose", "leaky_relu"]
-
-
-class _Form:
-    """One use of a fast form: what its backward pass needs is kept from the forward pass."""
-
-    def keep(self, *tensors):
-        self.tensors, self.versions = tensors, [t.inplace_version for t in tensors]
-
-    def kept(self):
-        """The tensors; RuntimeError where one was changed in place since, as from paddle.nn."""
-        if self.versions != [t.inplace_version for t in self.tensors]:
-            raise RuntimeError(
-                "a layer's input, weight or output was modified by an inplace operation after the "
-                "forward pass, so there is no gradient: modify a copy, tensor.clone()"
-            )
-        return self.tensors
-
-
-class _Strided(_Form):
-    """4x4, stride 2, padding 1; shrink: convolution, otherwise transposed."""
-
-    def __init__(self, shrink):
-        self.shrink = shrink
-
-    def forward(self, x, weight, bias):
-        self.keep(x, weight)
-        count, height, width, _ = x.shape
-        self.small = (count, height // 2, width // 2) if self.shrink else (count, height, width)
-        way = winograd(*self.small, self.shrink, x.dtype)
-        return way.output(way.input_transform(x), weight, bias)
-
-    def backward(self, dy, needs_dx):
-        x, weight = self.kept()
-        way = winograd(*self.small, not self.shrink, dy.dtype)
-        tiles = way.input_transform(dy)  # serves both: x is to dy, backward, what dy is to x
-        dw = way.weight_gradient(tiles, x, weight.shape)
-        return way.output(tiles, weight) if needs_dx else None, dw
-
-
-def _bias_gradient(dy):
-    """Sum of dy [N, H, W, C] over all but the channels, as two products with ones, which are
-    quicker than `sum`."""
-    count, height, width, channels = dy.shape
-    of_images, of_pixels = (paddle.ones([1, n], dy.dtype) for n in (count, height * width))
-    pixels = paddle.matmul(of_images, dy.reshape([count, -1]))
-    return paddle.matmul(of_pixels, pixels.reshape([-1, channels])).reshape([-1])
-
-
-class _ConvolutionToOne(_Form):
-    """3x3, stride 1, padding 1, many channels to one: [N, H, W, C] -> [N, H, W, 1].
-
-    The wide side is never gathered. Forward, multiply first, then add up nine shifted planes, one
-    for each number of the kernel; backward, shift the one-channel gradient nine times. Planes are
-    shifted by `crop`, which copies: reading a slice, a view, takes ten times as long.
-    """
-
-    def forward(self, x, weight, bias):
-        self.keep(x, weight)
-        count, height, width, channels = x.shape
-        kernel = weight.reshape([channels, 9]).transpose([1, 0])
-        pixels = x.reshape([-1, channels])
-        planes = paddle.matmul(kernel, pixels, transpose_y=True)  # [9, N * H * W]
-        planes = planes.reshape([9, count, height, width])
-        planes = nn.functional.pad(planes, [0, 0, 0, 0, 1, 1, 1, 1])
-        size = [1, count, height, width]
-        shifted = [paddle.crop(planes, size, [i, 0, i // 3, i % 3]) for i in range(9)]
-        y = paddle.add_n(shifted).reshape([count, height, width, 1])
-        return y if bias is None else y.add_(bias)
-
-    def backward(self, dy, needs_dx):
-        x, weight = self.kept()
-        count, height, width, channels = x.shape
-        padded = nn.functional.pad(dy.squeeze(-1), [0, 0, 1, 1, 1, 1])
-        size = [count, height, width]
-        shifted = [paddle.crop(padded, size, [0, 2 - i // 3, 2 - i % 3]) for i in range(9)]
-        planes = paddle.stack(shifted, 1).reshape([count, 9, -1])  # [N, 9, H * W]
-        pixels = x.reshape([count, -1, channels])
-        # MKL shares a small result badly among threads: a product for each image, then their sum
-        dw = paddle.matmul(planes, pixels).sum(0)  # [9, C]
-        dw = dw.transpose([1, 0]).reshape(weight.shape)
-        if not needs_dx:
-            return None, dw
-        kernel = weight.reshape([channels, 9])
-        dx = paddle.matmul(planes, kernel, transpose_x=True, transpose_y=True)
-        return dx.reshape(x.shape), dw
-
 
 # paddle.grad may ask for the gradients of some inputs only. Paddle's PyLayer then refuses the
 # others unless its inputs come as one list, which Paddle 2 does not follow: there, one by one.
@@ -127,7 +39,7 @@ class _Apply(PyLayer):
         dy = dy.contiguous()  # once, since every operation that reads a view copies it again
         dx, dw = ctx.form.backward(dy, ctx.wanted[0])
         # a gradient that is a view, Paddle's DataParallel would not average over the processes
-        gradients = dx, dw.contiguous(), _bias_gradient(dy)
+        gradients = dx, dw.contiguous(), bias_gradient(dy)
         found = [g for g, wanted in zip(gradients, ctx.wanted, strict=True) if wanted]
         return found if AS_LIST else tuple(found)
 
@@ -183,7 +95,7 @@ def leaky_relu(x, negative_slope=0.01):
 
 @paddle.jit.not_to_static  # to_static leaves PyLayers in Python: it cannot trace them
 def _run_leaky_relu(x, slope):
-    form = _Form()
+    form = Form()
     return _once(_LeakyReLU.apply(x, form, slope), form)
 
 
@@ -257,9 +169,10 @@ class Conv2D(nn.Conv2D):
             y = y if self.bias is None else y + self.bias  # [N, out]
             return y.reshape([-1, 1, 1, y.shape[1]] if channels_last else [-1, y.shape[1], 1, 1])
         if height % 2 == width % 2 == 0 and _plain(self, 4, 2, 1):
-            return _run(_Strided(shrink=True), self, x)
-        if self.weight.shape[0] == 1 and _plain(self, 3, 1, 1):
-            return _run(_ConvolutionToOne(), self, x)
+            few = self._in_channels <= FEW
+            return _run(Patches(True, 4, 2) if few else Strided(shrink=True), self, x)
+        if self._out_channels == 1 and _plain(self, 3, 1, 1):
+            return _run(Patches(False, 3, 1, turned=True), self, x)
         return nn.Conv2D.forward(self, x)
 
 
@@ -271,5 +184,6 @@ class Conv2DTranspose(nn.Conv2DTranspose):
     def forward(self, x, output_size=None):
         """Image [N, in, H, W] ("NCHW") or [N, H, W, in] ("NHWC") -> the same with `out`, 2H, 2W."""
         if output_size is None and _plain(self, 4, 2, 1) and _fits(self, x):
-            return _run(_Strided(shrink=False), self, x)
+            few = self._out_channels <= FEW
+            return _run(Patches(False, 4, 2) if few else Strided(shrink=False), self, x)
         return nn.Conv2DTranspose.forward(self, x, output_size)

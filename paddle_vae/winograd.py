@@ -21,7 +21,11 @@ from functools import lru_cache
 import numpy as np
 import paddle
 
-__all__ = ["Winograd", "cook_toom", "winograd"]
+# The operations themselves: what Paddle's functions do in Python before them takes a millisecond of
+# a training step
+_matmul, _reshape = paddle._C_ops.matmul, paddle._C_ops.reshape
+
+__all__ = ["Winograd", "cook_toom", "filter_rows", "winograd"]
 
 
 def cook_toom(size):
@@ -55,16 +59,21 @@ def _row_numbers(image, places, blocks):
     rows, columns = rows[:, None, None, :, None, :, None], columns[:, None, None, :, None, :]
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     images = np.arange(count)[:, None, None, None, None]
-    numbers = (images * height + rows) * width + columns
-    return np.where(inside, numbers, count * height * width).ravel()
+    outside = count * height * width
+    numbers = np.where(inside, (images * height + rows) * width + columns, outside)
+    numbers = numbers.reshape(*numbers.shape[:2], -1, *numbers.shape[-2:])
+    # An odd number of tiles, by one more: after a power of two, the places of a tile would compete
+    # for the same few lines of the processor's cache
+    more = [(0, 0), (0, 0), (0, 1 - numbers.shape[2] % 2), (0, 0), (0, 0)]
+    return np.pad(numbers, more, constant_values=outside).ravel()
 
 
 def _lookup(x, rows):
     """Rows of x [..., C] by their numbers -> [len(rows), C]; the number after the last is zeros."""
-    x = x.reshape([-1, x.shape[-1]])
+    x = _reshape(x, [-1, x.shape[-1]])
     # paddle.nn.functional.embedding, but for its check that forbids such a number; paddle.gather
     # would need a copy of x with a row of zeros appended
-    return paddle._C_ops.embedding(rows, x, len(x), False)
+    return paddle._C_ops.embedding(rows, x, x.shape[0], False)
 
 
 def _table(rows):
@@ -72,16 +81,22 @@ def _table(rows):
 
 
 @lru_cache(maxsize=32)
-def _filter_rows(channels, shrink):
-    """Between a weight's own order and the filter's, in rows of S (shrink) or L numbers; channels:
-    the number of the others. Returns the rows of the weight in the filter's order, and the reverse.
+def _filter_order(large):
+    """Between a weight's own order, [L, 4, 4], and the filter's: the numbers of the rows of the
+    former in the order [2, 2 places, 2, 2 of a block, L] of the latter, and the reverse.
 
     Kernel row = 2 * (which of two places) + (which row of the block), and so for columns.
     """
-    rows = np.arange(channels * 16).reshape(channels, 2, 2, 2, 2)
-    # shrink: [L, 4, 4] -> [2, 2 places, 2, 2 of a block, L]; else [S, 4, 4] -> [2, 2, S, 2, 2]
-    rows = rows.transpose((1, 3, 2, 4, 0) if shrink else (1, 3, 0, 2, 4)).ravel()
+    rows = np.arange(large * 16).reshape(large, 2, 2, 2, 2).transpose(1, 3, 2, 4, 0).ravel()
     return _table(rows), _table(np.argsort(rows))
+
+
+def filter_rows(weight):
+    """Weight [S, L, 4, 4] -> [16 L, S] in the filter's order, which serves all transforms of it."""
+    small, large, *_ = weight.shape
+    # to rows first, since Paddle copies a transpose of more than two axes slowly
+    rows = weight.reshape([small, -1]).transpose([1, 0])  # [L * 16, S]
+    return _lookup(rows, _filter_order(large)[0])
 
 
 def _along_both_axes(matrix, x, transpose=False):
@@ -89,8 +104,8 @@ def _along_both_axes(matrix, x, transpose=False):
     as fast as both at once: x of c * c * n numbers -> [r, r, n]. (Give x a name only here: whoever
     keeps it keeps memory.)"""
     r, c = matrix.shape[::-1] if transpose else matrix.shape
-    x = paddle.matmul(matrix, x.reshape([c, -1]), transpose)
-    return paddle.matmul(matrix, x.reshape([r, c, -1]), transpose)
+    x = _matmul(matrix, _reshape(x, [c, -1]), transpose, False)
+    return _matmul(matrix, _reshape(x, [r, c, -1]), transpose, False)
 
 
 class Winograd:
@@ -127,57 +142,45 @@ class Winograd:
         kernel = kernel if shrink else kernel[:, ::-1]  # its last place meets pixel i - 1
         self.input_matrix, self.filter_matrix, self.output_matrix = (
             paddle.to_tensor(matrix.copy(), dtype, place=paddle.CPUPlace())
-            for matrix in (inputs, kernel, outputs)
+            for matrix in (inputs, np.kron(kernel, kernel), outputs)
         )
 
     def input_transform(self, x):
         """Input image -> its tiles, transformed: [P, tiles, K], P = (m + 1)^2 products."""
         channels = x.shape[-1] * (4 if self.shrink else 1)
         tiles = _along_both_axes(self.input_matrix, _lookup(x, self.input_rows))
-        return tiles.reshape([self.products, -1, channels])
+        return _reshape(tiles, [self.products, -1, channels])
 
-    def filter_transform(self, weight):
-        """Weight [S, L, 4, 4] -> [P, K, M], K numbers of an input place to M of an output place."""
-        small, large, *_ = weight.shape
-        # to rows first, since Paddle copies a transpose of more than three axes slowly
-        if self.shrink:
-            rows = weight.reshape([small, -1]).transpose([1, 0])  # [L * 16, S]
-        else:
-            rows = weight.reshape([small, large, 16]).transpose([0, 2, 1])  # [S, 16, L]
-        order, _ = _filter_rows(large if self.shrink else small, self.shrink)
-        kernel = _along_both_axes(self.filter_matrix, _lookup(rows, order))
-        return kernel.reshape([self.products, 4 * large if self.shrink else small, -1])
+    def _multiply(self, tiles, rows, bias):
+        """Transformed tiles and filter_rows -> [P, tiles, M], M numbers of an output place."""
+        kernel = _matmul(self.filter_matrix, _reshape(rows, [4, -1]), False, False)  # both axes
+        kernel = _reshape(kernel, [self.products, -1, rows.shape[1]])  # [P, 4 L, S]
+        y = _matmul(tiles, kernel, False, not self.shrink)  # nearly all the work is here
+        if bias is not None:
+            # Added to the products of the points 1 and 1 alone, it comes out in every output once,
+            # since all powers of 1 are 1: a pass over one of the P products, not over all outputs
+            one = y[self.m + 2]
+            one.add_(bias.tile([one.shape[1] // bias.shape[0]]).expand(one.shape))
+        return y
 
-    def output(self, tiles, weight, bias=None):
-        """Transformed input tiles [P, tiles, K] and the weight [S, L, 4, 4] -> output image."""
-        y = paddle.matmul(tiles, self.filter_transform(weight))  # nearly all the work is here
-        # The output transform: _along_both_axes, but columns first, so that addmm can add the bias
-        # to the last product: Paddle's broadcast addition afterwards would take two more passes.
-        y = paddle.matmul(self.output_matrix, y.reshape([self.m + 1, self.m + 1, -1]))
-        y = y.reshape([self.m + 1, -1])
-        if bias is None:
-            y = paddle.matmul(self.output_matrix, y)  # [m, m * tiles * M]
-        else:
-            bias = bias.tile([y.shape[1] // bias.shape[0]]).unsqueeze(0)
-            y = paddle.addmm(bias, self.output_matrix, y)
-        channels = weight.shape[0 if self.shrink else 1]
-        return _lookup(y.reshape([-1, channels]), self.tile_rows).reshape([*self.target, channels])
+    def output(self, tiles, rows, bias=None):
+        """Transformed input tiles [P, tiles, K], filter_rows and the bias -> output image."""
+        y = _along_both_axes(self.output_matrix, self._multiply(tiles, rows, bias))
+        channels = rows.shape[1] if self.shrink else rows.shape[0] // 16
+        y = _lookup(_reshape(y, [-1, channels]), self.tile_rows)
+        return _reshape(y, [*self.target, channels])
 
     def weight_gradient(self, tiles, dy, shape):
         """Transformed input tiles and the output's gradient -> that of the weight, of the shape
         [S, L, 4, 4]."""
         small, large, *_ = shape
         places = _along_both_axes(self.output_matrix, _lookup(dy, self.output_rows), transpose=True)
-        places = places.reshape([self.products, -1, small if self.shrink else 4 * large])
-        kernel = paddle.matmul(tiles, places, transpose_x=True)  # [P, K, M]
-        kernel = _along_both_axes(self.filter_matrix, kernel, transpose=True)  # [2, 2, K * M]
-        _, order = _filter_rows(large if self.shrink else small, self.shrink)
-        rows = _lookup(kernel.reshape([-1, small if self.shrink else large]), order)
-        if self.shrink:
-            weight = rows.transpose([1, 0])  # [S, L * 16]
-        else:
-            weight = rows.reshape([small, 16, large]).transpose([0, 2, 1])
-        return weight.reshape(shape)
+        places = _reshape(places, [self.products, -1, small if self.shrink else 4 * large])
+        wide, narrow = (tiles, places) if self.shrink else (places, tiles)
+        kernel = _matmul(wide, narrow, True, False)  # [P, 4 L, S]
+        rows = _matmul(self.filter_matrix, _reshape(kernel, [self.products, -1]), True, False)
+        rows = _lookup(_reshape(rows, [-1, small]), _filter_order(large)[1])  # [L * 16, S]
+        return rows.transpose([1, 0]).reshape(shape)
 
 
 winograd = lru_cache(maxsize=32)(Winograd)  # tables and matrices of a shape are made once and kept
