@@ -77,17 +77,16 @@ def paddle_vae():
     adam = paddle.optimizer.Adam(RATE, *BETAS, parameters=model.parameters(), use_multi_tensor=True)
     distributed.join()
     several = distributed.processes() > 1
-    network = distributed.parallel(model) if several else model
 
-    def loss(network, image, label):
-        return pv.losses.parts(network(image), image)
+    def loss(image, label):
+        return pv.losses.parts(model(image), image)
 
     def step(rows):
         image = pv.data.scale(images[rows], (-1.0, 1.0))
         if several:
-            distributed.learn(network, image, image, [], loss)
+            distributed.learn(model, image, image, [], loss)
         else:
-            loss(network, image, image).total.backward()
+            loss(image, image).total.backward()
         adam.step()
         adam.clear_grad()
 

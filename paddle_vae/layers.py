@@ -38,7 +38,7 @@ class _Apply(PyLayer):
     def backward(ctx, dy):
         dy = dy.contiguous()  # once, since every operation that reads a view copies it again
         dx, dw = ctx.form.backward(dy, ctx.wanted[0])
-        # a gradient that is a view, Paddle's DataParallel would not average over the processes
+        # a gradient that is a view, Paddle's DataParallel would not average over a user's processes
         gradients = dx, dw.contiguous(), bias_gradient(dy)
         found = [g for g, wanted in zip(gradients, ctx.wanted, strict=True) if wanted]
         return found if AS_LIST else tuple(found)

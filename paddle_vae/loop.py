@@ -59,9 +59,9 @@ class Run:
         totals = [total for total, *_ in self.tests]
         return len(totals) - 1 - int(np.argmin(totals)) if totals else -1
 
-    def loss(self, network, image, label):
-        """Of a batch, in parts; network: the model, or distributed.parallel of it."""
-        return losses.parts(network(image, label), image, **self.objective)
+    def loss(self, image, label):
+        """Of a batch, in parts."""
+        return losses.parts(self.model(image, label), image, **self.objective)
 
     def history(self):
         """The losses so far, as a History."""
@@ -96,8 +96,9 @@ def train(run, told, progress, reached):
     run: perhaps one that went some way already. told: a list, of which a member means to stop;
     run.stop then says so at the next moment, in all processes.
     """
-    first, several = distributed.rank() == 0, distributed.processes() > 1
-    network = distributed.parallel(run.model) if several else run.model
+    first = distributed.rank() == 0
+    if distributed.processes() > 1:
+        distributed.agree_on(run.model)
     within = [callback for callback in run.callbacks if getattr(callback, "every", None)]
     _call(within, run)
     run.model.train()
@@ -112,7 +113,7 @@ def train(run, told, progress, reached):
             for image, label in data.batches(
                 run.dataset, run.batch_size, rng=run.rng, first=done, **run.pixels
             ):
-                _step(run, network, image, label, told)
+                _step(run, image, label, told)
                 text = "loss {:.1f} = {:.1f} + KL {:.2f}".format(*run.steps[-1])
                 bar.set_postfix_str(text, False)
                 bar.update()
@@ -129,12 +130,12 @@ def train(run, told, progress, reached):
             reached("epoch")
 
 
-def _step(run, network, image, label, told):
+def _step(run, image, label, told):
     """One batch: its losses go into run.steps, and the weights are moved."""
     if distributed.processes() > 1:
-        parts, run.stop = distributed.learn(network, image, label, told, run.loss)
+        parts, run.stop = distributed.learn(run.model, image, label, told, run.loss)
     else:
-        loss = run.loss(network, image, label)
+        loss = run.loss(image, label)
         loss.total.backward()
         parts, run.stop = [part.item() for part in loss], bool(told)
     with unique_name.guard():  # for Checkpoint.load
