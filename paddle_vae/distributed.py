@@ -10,6 +10,7 @@ their losses part from those of one process as those of two threads part from th
 import contextlib
 import math
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -188,6 +189,10 @@ def _wait(workers):
 
 
 def _free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """A port where nobody listens, below those that systems give to outgoing connections: one of
+    them could take it before the workers do."""
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            return port
