@@ -77,6 +77,8 @@ def paddle_vae():
     adam = paddle.optimizer.Adam(RATE, *BETAS, parameters=model.parameters(), use_multi_tensor=True)
     distributed.join()
     several = distributed.processes() > 1
+    if several:
+        distributed.agree_on(model)
 
     def loss(image, label):
         return pv.losses.parts(model(image), image)

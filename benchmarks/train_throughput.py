@@ -21,6 +21,7 @@ import argparse
 import importlib.util
 import json
 import os
+import secrets
 import socket
 import statistics
 import subprocess
@@ -82,7 +83,7 @@ class Contender:
             half = max(1, len(cores) // 2)
             shares = cores[:half], cores[half:] or cores
             with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
+                free.bind(("127.0.0.1", 20_000 + secrets.randbelow(10_000)))  # raises if taken
                 master = f"127.0.0.1:{free.getsockname()[1]}"
             env |= {"PADDLE_TRAINERS_NUM": "2", "PADDLE_MASTER": master}
             env |= {"PADDLE_DISTRI_BACKEND": "gloo"}

@@ -50,7 +50,7 @@ def join():
 
 def agree_on(model):
     """Give all processes the weights, and running statistics, of the first."""
-    for value in model.state_dict().values():
+    for value in [*model.parameters(), *model.buffers()]:
         paddle.distributed.broadcast(value, 0)
 
 
@@ -97,17 +97,19 @@ def learn(model, image, label, told, loss):
 def _add_up(model, numbers):
     """Add up the gradients over all processes, and a list of numbers -> the sums of the latter.
 
-    In one message: Paddle's DataParallel and an all_reduce of the numbers, which is some messages
-    of gloo's slow sizes, take several times as long, a fifth of a step of two processes.
+    In one message: Paddle's DataParallel, and an all_reduce of the numbers after it, are several,
+    of sizes at which gloo is slow, and take a fifth of a step of two processes. All weights that
+    learn are of one dtype; those without a gradient in some process count as zeros there.
     """
-    weights = [weight for weight in model.parameters() if weight.grad is not None]
-    gradients = [weight.grad.flatten() for weight in weights]
-    everything = paddle.concat([*gradients, paddle.to_tensor(numbers, gradients[0].dtype)])
+    weights = [weight for weight in model.parameters() if not weight.stop_gradient]
+    gradients = [paddle.zeros_like(w) if w.grad is None else w.grad for w in weights]
+    numbers = paddle.to_tensor(numbers, gradients[0].dtype)
+    everything = paddle.concat([*(gradient.flatten() for gradient in gradients), numbers])
     paddle.distributed.all_reduce(everything)
-    sizes = [gradient.shape[0] for gradient in gradients]
+    sizes = [gradient.size for gradient in gradients]
     *gradients, numbers = paddle.split(everything, [*sizes, len(numbers)])
     for weight, gradient in zip(weights, gradients, strict=True):
-        weight.grad.set_value(gradient.reshape(weight.shape))
+        weight.grad = gradient.reshape(weight.shape)
     return numbers.tolist()
 
 
@@ -191,8 +193,9 @@ def _wait(workers):
 def _free_port():
     """A port where nobody listens, below those that systems give to outgoing connections: one of
     them could take it before the workers do."""
-    while True:
+    for _ in range(100):
         port = 20_000 + secrets.randbelow(10_000)
         with contextlib.suppress(OSError), socket.socket() as one:
             one.bind(("127.0.0.1", port))
             return port
+    raise InputError("this machine lets no port of 127.0.0.1 be used: give --processes 1")

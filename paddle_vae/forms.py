@@ -7,6 +7,7 @@ transposed one, so two directions serve all four. All arithmetic is matrix produ
 
 from functools import lru_cache
 
+import numpy as np
 import paddle
 from paddle.nn import functional as F
 
@@ -32,7 +33,7 @@ class Form:
 
 
 class Strided(Form):
-    """4x4, stride 2, padding 1; shrink: convolution, otherwise transposed."""
+    """4x4, stride 2, padding 1, by Winograd's tiles; shrink: convolution, otherwise transposed."""
 
     def __init__(self, shrink):
         self.shrink = shrink
@@ -59,9 +60,9 @@ class Patches(Form):
     """Between an image of few channels, C, and one of many, M, by the patches of the former that a
     kernel sees: a product each way, with a matrix [M, C * k * k].
 
-    to_many: a convolution; otherwise a transposed one, where patches that overlap are added up.
-    turned: the weight is that of a convolution of stride 1 to one channel: that is a transposed one
-    with the kernel turned by half a turn.
+    to_many: from C channels to M, a convolution; otherwise back, a transposed one, where patches
+    that overlap are added up. turned: the weight is that of a convolution of stride 1 to one
+    channel, which is a transposed one with the kernel turned by half a turn. Padding 1.
     """
 
     def __init__(self, to_many, kernel, stride, turned=False):
@@ -105,7 +106,7 @@ class Patches(Form):
 
     def backward(self, dy, needs_dx):
         x, weight = self.kept()
-        again = paddle.is_grad_enabled()  # as above
+        again = paddle.is_grad_enabled()  # then the graph must see where the matrix comes from
         self.matrix = self._matrix(weight) if again else self.matrix
         few, many = (x, dy) if self.to_many else (dy, x)
         patches = self.patches if self.to_many and not again else self._unfold(few)
@@ -120,7 +121,7 @@ class Patches(Form):
 
 @lru_cache(maxsize=32)
 def _ones(count, dtype):
-    return paddle.ones([1, count], dtype)
+    return paddle.to_tensor(np.ones((1, count)), dtype, place=paddle.CPUPlace())
 
 
 def bias_gradient(dy):

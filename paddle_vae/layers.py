@@ -132,7 +132,7 @@ def _fits(layer, x):
         and x.dtype == layer.weight.dtype
         and x.ndim == 4
         and x.shape[channels] == layer._in_channels
-        and x.shape[0] > 0
+        and 0 not in x.shape
     )
 
 
@@ -171,7 +171,8 @@ class Conv2D(nn.Conv2D):
         if height % 2 == width % 2 == 0 and _plain(self, 4, 2, 1):
             few = self._in_channels <= FEW
             return _run(Patches(True, 4, 2) if few else Strided(shrink=True), self, x)
-        if self._out_channels == 1 and _plain(self, 3, 1, 1):
+        # Paddle 2 does not fold patches to an image one pixel high
+        if self._out_channels == 1 and min(height, width) > 1 and _plain(self, 3, 1, 1):
             return _run(Patches(False, 3, 1, turned=True), self, x)
         return nn.Conv2D.forward(self, x)
 

@@ -11,7 +11,8 @@ convolution, so here all arithmetic is matrix products, and as little as can be:
    for networks Lavin and Gray 2016): additions before and after replace over half of them.
 
 F(m, r) is Winograd's name for m outputs of a kernel of r numbers. Here r = 2, along both axes.
-A tile's outputs are output_transform((filter_transform(weight) * input_transform(input))).
+A tile's outputs are the output transform of (filter transform of the weight * input transform of
+the input).
 Notebook 13 draws this on a 6x6 image.
 """
 
@@ -46,8 +47,9 @@ def cook_toom(size):
 
 
 def _row_numbers(image, places, blocks):
-    """Numbers of pixels of an image (N, H, W) among the rows of [N * H * W, C], in the order [place
-    row, place column, N, tile row, tile column, pixel of a block]; outside, that after the last.
+    """Numbers of pixels of an image (N, H, W) among the rows of [N * H * W, C]; outside, that after
+    the last. Their order: [place row, place column, N * tile rows * tile columns, pixel of a block];
+    the number of tiles is made odd by one that is all outside.
 
     places: for both axes, the places of each tile [place, tile]. blocks: whether a place is a block
     of 2x2 pixels, the first of them half outside, or a single pixel.
@@ -62,15 +64,16 @@ def _row_numbers(image, places, blocks):
     outside = count * height * width
     numbers = np.where(inside, (images * height + rows) * width + columns, outside)
     numbers = numbers.reshape(*numbers.shape[:2], -1, *numbers.shape[-2:])
-    # An odd number of tiles, by one more: after a power of two, the places of a tile would compete
-    # for the same few lines of the processor's cache
+    # Were the number of tiles a power of two, the places of a tile would lie at distances that
+    # share a few lines of the processor's cache
     more = [(0, 0), (0, 0), (0, 1 - numbers.shape[2] % 2), (0, 0), (0, 0)]
     return np.pad(numbers, more, constant_values=outside).ravel()
 
 
-def _lookup(x, rows):
-    """Rows of x [..., C] by their numbers -> [len(rows), C]; the number after the last is zeros."""
-    x = _reshape(x, [-1, x.shape[-1]])
+def _lookup(x, width, rows):
+    """The rows of x, of `width` numbers each, that are numbered in `rows` -> [len(rows), width];
+    the number after the last row gives zeros."""
+    x = _reshape(x, [-1, width])
     # paddle.nn.functional.embedding, but for its check that forbids such a number; paddle.gather
     # would need a copy of x with a row of zeros appended
     return paddle._C_ops.embedding(rows, x, x.shape[0], False)
@@ -96,7 +99,7 @@ def filter_rows(weight):
     small, large, *_ = weight.shape
     # to rows first, since Paddle copies a transpose of more than two axes slowly
     rows = weight.reshape([small, -1]).transpose([1, 0])  # [L * 16, S]
-    return _lookup(rows, _filter_order(large)[0])
+    return _lookup(rows, small, _filter_order(large)[0])
 
 
 def _along_both_axes(matrix, x, transpose=False):
@@ -146,40 +149,42 @@ class Winograd:
         )
 
     def input_transform(self, x):
-        """Input image -> its tiles, transformed: [P, tiles, K], P = (m + 1)^2 products."""
-        channels = x.shape[-1] * (4 if self.shrink else 1)
-        tiles = _along_both_axes(self.input_matrix, _lookup(x, self.input_rows))
-        return _reshape(tiles, [self.products, -1, channels])
+        """Input image -> its tiles, transformed: [P, tiles, K], K numbers of an input place,
+        P = (m + 1)^2 products."""
+        channels = x.shape[-1]
+        tiles = _along_both_axes(self.input_matrix, _lookup(x, channels, self.input_rows))
+        return _reshape(tiles, [self.products, -1, 4 * channels if self.shrink else channels])
 
     def _multiply(self, tiles, rows, bias):
-        """Transformed tiles and filter_rows -> [P, tiles, M], M numbers of an output place."""
+        """Transformed tiles, filter_rows, bias -> [P, tiles, M], M numbers of an output place."""
         kernel = _matmul(self.filter_matrix, _reshape(rows, [4, -1]), False, False)  # both axes
         kernel = _reshape(kernel, [self.products, -1, rows.shape[1]])  # [P, 4 L, S]
         y = _matmul(tiles, kernel, False, not self.shrink)  # nearly all the work is here
         if bias is not None:
             # Added to the products of the points 1 and 1 alone, it comes out in every output once,
-            # since all powers of 1 are 1: a pass over one of the P products, not over all outputs
-            one = y[self.m + 2]
-            one.add_(bias.tile([one.shape[1] // bias.shape[0]]).expand(one.shape))
+            # since all powers of 1 are 1 (for m = 1 those of infinity and infinity, once as well):
+            # a pass over one of the P products, not over all outputs
+            place, shape = self.m + 2, y.shape[1:]
+            y[place] = y[place] + bias.tile([shape[1] // bias.shape[0]]).expand(shape)
         return y
 
     def output(self, tiles, rows, bias=None):
         """Transformed input tiles [P, tiles, K], filter_rows and the bias -> output image."""
         y = _along_both_axes(self.output_matrix, self._multiply(tiles, rows, bias))
         channels = rows.shape[1] if self.shrink else rows.shape[0] // 16
-        y = _lookup(_reshape(y, [-1, channels]), self.tile_rows)
-        return _reshape(y, [*self.target, channels])
+        return _reshape(_lookup(y, channels, self.tile_rows), [*self.target, channels])
 
     def weight_gradient(self, tiles, dy, shape):
         """Transformed input tiles and the output's gradient -> that of the weight, of the shape
         [S, L, 4, 4]."""
         small, large, *_ = shape
-        places = _along_both_axes(self.output_matrix, _lookup(dy, self.output_rows), transpose=True)
-        places = _reshape(places, [self.products, -1, small if self.shrink else 4 * large])
+        channels = dy.shape[-1]
+        places = _along_both_axes(self.output_matrix, _lookup(dy, channels, self.output_rows), True)
+        places = _reshape(places, [self.products, -1, channels if self.shrink else 4 * channels])
         wide, narrow = (tiles, places) if self.shrink else (places, tiles)
         kernel = _matmul(wide, narrow, True, False)  # [P, 4 L, S]
         rows = _matmul(self.filter_matrix, _reshape(kernel, [self.products, -1]), True, False)
-        rows = _lookup(_reshape(rows, [-1, small]), _filter_order(large)[1])  # [L * 16, S]
+        rows = _lookup(rows, small, _filter_order(large)[1])  # [L * 16, S]
         return rows.transpose([1, 0]).reshape(shape)
 
 

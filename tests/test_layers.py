@@ -2,9 +2,11 @@
 
 import copy
 import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 from paddle_vae import VAE, layers, losses, winograd
 
@@ -35,13 +37,18 @@ FAST = [
     ("Conv2DTranspose", 5, 3, 4, 2, 1, 3, 5),
     ("Conv2D", 2, 3, 4, 2, 1, 2, 2),
     ("Conv2DTranspose", 2, 3, 4, 2, 1, 1, 1),
-    ("Conv2D", 3, 1, 3, 1, 1, 1, 2),
+    ("Conv2D", 3, 1, 3, 1, 1, 2, 3),
     ("Conv2D", 1, 1, 3, 1, 1, 5, 4),
+    ("Conv2D", 5, 7, 4, 2, 1, 6, 10),  # the same by tiles
+    ("Conv2DTranspose", 7, 5, 4, 2, 1, 3, 5),
+    ("Conv2D", 4, 5, 4, 2, 1, 2, 2),
+    ("Conv2DTranspose", 5, 4, 4, 2, 1, 1, 1),
 ]
 LEFT_TO_PADDLE = [
     ("Conv2D", 2, 3, 4, 2, 1, 7, 5),  # odd sizes
     ("Conv2D", 2, 3, 3, 1, 1, 6, 6),
     ("Conv2D", 2, 1, 3, 1, 0, 6, 6),
+    ("Conv2D", 3, 1, 3, 1, 1, 1, 2),
     ("Conv2D", 2, 3, 1, 1, 0, 4, 4),
     ("Conv2D", 2, 3, 4, 2, 0, 8, 8),
     ("Conv2DTranspose", 2, 3, 3, 2, 1, 4, 4),
@@ -232,28 +239,56 @@ def test_gradients_by_paddle_grad_and_none_under_no_grad():
 
 
 def test_an_input_that_needs_no_gradient_gets_none():
-    for layer in (layers.Conv2D(1, 3, 4, 2, 1), layers.Conv2DTranspose(1, 3, 4, 2, 1),
-                  layers.Conv2D(1, 1, 3, 1, 1)):  # fmt: skip
-        x = paddle.randn([2, 1, 8, 8])
+    for layer, arguments, channels in FORMS:
+        layer, x = layer(*arguments), paddle.randn([2, channels, 8, 8])
         layer(x).sum().backward()
         assert x.grad is None and layer.weight.grad is not None
 
 
 def test_frozen_weights_still_pass_gradients_to_the_input():
-    for layer in (layers.Conv2D(1, 3, 4, 2, 1), layers.Conv2DTranspose(1, 3, 4, 2, 1),
-                  layers.Conv2D(1, 1, 3, 1, 1)):  # fmt: skip
+    for layer, arguments, channels in FORMS:
+        layer, x = layer(*arguments), paddle.randn([2, channels, 8, 8])
         for parameter in layer.parameters():
             parameter.stop_gradient = True
-        x = paddle.randn([2, 1, 8, 8])
         x.stop_gradient = False
         layer(x).sum().backward()
         assert x.grad is not None and layer.weight.grad is None
 
 
 def test_double_precision():
-    layer = layers.Conv2D(2, 3, 4, 2, 1)
-    layer.to(dtype="float64")
-    assert layer(paddle.randn([1, 2, 4, 4], "float64")).dtype == paddle.float64
+    for layer, arguments, channels in FORMS:
+        layer = layer(*arguments)
+        layer.to(dtype="float64")
+        y = layer(paddle.randn([1, channels, 4, 4], "float64"))
+        y.sum().backward()
+        assert y.dtype == layer.weight.grad.dtype == paddle.float64
+
+
+WITHOUT_VIEWS = """
+import test_layers
+for case in test_layers.FAST[2:10]:
+    test_layers.compare(case, "NHWC", 2)
+"""
+
+
+def test_where_paddle_makes_copies_of_views():
+    environment = os.environ | {"FLAGS_use_stride_kernel": "0"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    command = [sys.executable, "-c", WITHOUT_VIEWS]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_an_image_without_pixels_is_paddles():
+    for layer, arguments, channels in FORMS:
+        ours, theirs = pair(layer, arguments)
+        results = []
+        for network in (ours, theirs):
+            try:
+                results.append(list(network(paddle.zeros([2, channels, 0, 4])).shape))
+            except ValueError as error:
+                results.append(type(error))
+        assert results[0] == results[1]
 
 
 def test_same_input_same_bytes():
@@ -292,11 +327,14 @@ def test_a_graph_that_is_dropped_is_freed():
 
 # --- what paddle.nn does with it, ours do as well, or say why not ---
 
-# the three forms that run as a PyLayer of ours: class, arguments, channels of the input
+# the forms that run as a PyLayer of ours, by patches and by tiles: class, arguments, channels of
+# the input
 FORMS = [
     (layers.Conv2D, (2, 3, 4, 2, 1), 2),
     (layers.Conv2D, (3, 1, 3, 1, 1), 3),
     (layers.Conv2DTranspose, (3, 2, 4, 2, 1), 3),
+    (layers.Conv2D, (5, 4, 4, 2, 1), 5),
+    (layers.Conv2DTranspose, (4, 5, 4, 2, 1), 4),
 ]
 each_form = pytest.mark.parametrize("layer, arguments, channels", FORMS)
 each_format = pytest.mark.parametrize("data_format", ["NCHW", "NHWC"])
