@@ -48,8 +48,8 @@ def cook_toom(size):
 
 def _row_numbers(image, places, blocks):
     """Numbers of pixels of an image (N, H, W) among the rows of [N * H * W, C]; outside, that after
-    the last. Their order: [place row, place column, N * tile rows * tile columns, pixel of a block];
-    the number of tiles is made odd by one that is all outside.
+    the last. Order: [place row, place column, N * tile rows * tile columns, pixel of a block], with
+    an odd number of tiles, if need be by one that is all outside.
 
     places: for both axes, the places of each tile [place, tile]. blocks: whether a place is a block
     of 2x2 pixels, the first of them half outside, or a single pixel.

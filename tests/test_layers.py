@@ -16,6 +16,9 @@ import pytest
 from paddle import nn
 
 TOLERANCE = 1e-4
+paddle_3 = pytest.mark.skipif(
+    not layers.AS_LIST, reason="Paddle 2 refuses paddle.grad for some of a layer's inputs"
+)
 
 # class, in, out, kernel, stride, padding, height, width
 FAST = [
@@ -227,6 +230,7 @@ def test_gradients_are_whole_in_memory(case):
     assert layer.weight.grad.is_contiguous() and layer.bias.grad.is_contiguous()
 
 
+@paddle_3
 def test_gradients_by_paddle_grad_and_none_under_no_grad():
     layer = layers.Conv2D(2, 3, 4, 2, 1)
     x = paddle.randn([2, 2, 8, 8])
@@ -286,8 +290,8 @@ def test_an_image_without_pixels_is_paddles():
         for network in (ours, theirs):
             try:
                 results.append(list(network(paddle.zeros([2, channels, 0, 4])).shape))
-            except ValueError as error:
-                results.append(type(error))
+            except (ValueError, RuntimeError):  # Paddle 2 takes none
+                results.append("refused")
         assert results[0] == results[1]
 
 
@@ -380,6 +384,7 @@ def test_an_input_changed_after_the_forward_pass(layer, arguments, channels, dat
     np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-4)
 
 
+@paddle_3
 @each_form
 @each_format
 def test_second_derivatives_are_those_of_finite_differences(
