@@ -1,6 +1,7 @@
 """Several processes that train one model: the losses and the weights of one process."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -86,6 +87,28 @@ def one():
 
 def test_two_processes_take_the_steps_of_one(tmp_path):
     first, second = launched(tmp_path, "whole")
+    for name, expected in one().items():
+        np.testing.assert_allclose(first[name], expected, rtol=1e-3, atol=1e-4, err_msg=name)
+        np.testing.assert_array_equal(first[name], second[name])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers at 127.0.0.2 unasked")
+def test_two_hosts_take_the_steps_of_one(tmp_path):
+    """By Paddle's launcher, started once on each host: here, at two addresses of the loopback."""
+    root = Path(distributed.__file__).parents[1]
+    paths = os.pathsep.join([str(root), str(root / "tests"), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": paths, "PADDLE_DISTRI_BACKEND": "gloo"}
+    script, master = tmp_path / "script.py", f"127.0.0.1:{distributed._free_port()}"
+    script.write_text(SCRIPT)
+    launch = [sys.executable, "-m", "paddle.distributed.launch", "--nnodes", "2"]
+    launch += ["--master", master, "--nproc_per_node", "1"]
+    hosts = []
+    for rank in (0, 1):
+        own = ["--rank", f"{rank}", "--host", f"127.0.0.{rank + 1}", "--log_dir", f"log{rank}"]
+        command = [*launch, *own, str(script), str(tmp_path), "whole"]
+        hosts.append(subprocess.Popen(command, env=environment, cwd=tmp_path))
+    assert [host.wait(120) for host in hosts] == [0, 0]
+    first, second = (dict(np.load(tmp_path / f"{rank}.npz")) for rank in (0, 1))
     for name, expected in one().items():
         np.testing.assert_allclose(first[name], expected, rtol=1e-3, atol=1e-4, err_msg=name)
         np.testing.assert_array_equal(first[name], second[name])
