@@ -2,11 +2,10 @@
 batch, and their gradients are added up by Paddle's all_reduce (NCCL on GPUs, gloo on CPUs).
 
 Processes are started by `python -m paddle_vae train NAME --processes N`, or by Paddle's launcher,
-which is also for several machines (tests/test_distributed.py has the commands for two).
-
-They take the same steps as one process does, but for batch
-norm, which sees only its process's part of a batch, and for rounding, which a training amplifies:
-their losses part from those of one process as those of two threads part from those of one.
+which is also for several machines (tests/test_distributed.py has the commands for two). They take
+the same steps as one process does, but for batch norm, which sees only its process's part of a
+batch, and for rounding, which a training amplifies: their losses part from those of one process as
+those of two threads part from those of one.
 """
 
 import contextlib

@@ -13,7 +13,7 @@ import paddle
 from paddle import nn
 from paddle.autograd import PyLayer
 
-from .forms import FEW, Form, Patches, Strided, bias_gradient
+from .forms import Form, Patches, bias_gradient, strided
 
 __all__ = ["Conv2D", "Conv2DTranspose", "leaky_relu"]
 
@@ -169,8 +169,7 @@ class Conv2D(nn.Conv2D):
             y = y if self.bias is None else y + self.bias  # [N, out]
             return y.reshape([-1, 1, 1, y.shape[1]] if channels_last else [-1, y.shape[1], 1, 1])
         if height % 2 == width % 2 == 0 and _plain(self, 4, 2, 1):
-            few = self._in_channels <= FEW
-            return _run(Patches(True, 4, 2) if few else Strided(shrink=True), self, x)
+            return _run(strided(True, self._in_channels), self, x)
         # Paddle 2 does not fold patches to an image one pixel high
         if self._out_channels == 1 and min(height, width) > 1 and _plain(self, 3, 1, 1):
             return _run(Patches(False, 3, 1, turned=True), self, x)
@@ -185,6 +184,5 @@ class Conv2DTranspose(nn.Conv2DTranspose):
     def forward(self, x, output_size=None):
         """Image [N, in, H, W] ("NCHW") or [N, H, W, in] ("NHWC") -> the same with `out`, 2H, 2W."""
         if output_size is None and _plain(self, 4, 2, 1) and _fits(self, x):
-            few = self._out_channels <= FEW
-            return _run(Patches(False, 4, 2) if few else Strided(shrink=False), self, x)
+            return _run(strided(False, self._out_channels), self, x)
         return nn.Conv2DTranspose.forward(self, x, output_size)

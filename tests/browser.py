@@ -6,8 +6,7 @@
         assert not browser.errors(driver) and not browser.requests(driver)
 
 To start one takes seconds, so a module's tests share it (conftest.py has the fixture). Where a test
-fails, build/screenshots/
-holds what was on the screen.
+fails, build/screenshots/ holds what was on the screen.
 """
 
 import contextlib

@@ -37,6 +37,8 @@ else:
 weights = {name: weight.numpy() for name, weight in model.state_dict().items()}
 np.savez(f"{folder}/{rank}.npz", steps=model.history.steps, test=model.history.test, **weights)
 """
+ROOT = Path(distributed.__file__).parents[1]
+PATHS = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))  # for a process that runs SCRIPT
 # batches of 21, in parts of 12 and 9, and a last one of 1, which only one process can have
 HOW = {"epochs": 3, "batch_size": 21, "value_range": (0, 1), "binarize": True, "progress": False}
 
@@ -64,8 +66,7 @@ def model():
 
 def launched(folder, word, count=2):
     """What each of the processes found: {name: array}."""
-    root = Path(distributed.__file__).parents[1]
-    more = {"PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}", "PYTHONWARNINGS": "ignore"}
+    more = {"PYTHONPATH": PATHS, "PYTHONWARNINGS": "ignore"}
     before = {name: os.environ.get(name) for name in more}
     os.environ.update(more)
     try:
@@ -74,6 +75,10 @@ def launched(folder, word, count=2):
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+    return found(folder, count)
+
+
+def found(folder, count=2):
     return [dict(np.load(folder / f"{rank}.npz")) for rank in range(count)]
 
 
@@ -86,7 +91,10 @@ def one():
 
 
 def test_two_processes_take_the_steps_of_one(tmp_path):
-    first, second = launched(tmp_path, "whole")
+    agree_with_one(*launched(tmp_path, "whole"))
+
+
+def agree_with_one(first, second):
     for name, expected in one().items():
         np.testing.assert_allclose(first[name], expected, rtol=1e-3, atol=1e-4, err_msg=name)
         np.testing.assert_array_equal(first[name], second[name])
@@ -95,9 +103,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers at 127.0.0.2 unasked")
 def test_two_hosts_take_the_steps_of_one(tmp_path):
     """By Paddle's launcher, started once on each host: here, at two addresses of the loopback."""
-    root = Path(distributed.__file__).parents[1]
-    paths = os.pathsep.join([str(root), str(root / "tests"), os.environ.get("PYTHONPATH", "")])
-    environment = os.environ | {"PYTHONPATH": paths, "PADDLE_DISTRI_BACKEND": "gloo"}
+    environment = os.environ | {"PYTHONPATH": PATHS, "PADDLE_DISTRI_BACKEND": "gloo"}
     script, master = tmp_path / "script.py", f"127.0.0.1:{distributed._free_port()}"
     script.write_text(SCRIPT)
     launch = [sys.executable, "-m", "paddle.distributed.launch", "--nnodes", "2"]
@@ -108,10 +114,7 @@ def test_two_hosts_take_the_steps_of_one(tmp_path):
         command = [*launch, *own, str(script), str(tmp_path), "whole"]
         hosts.append(subprocess.Popen(command, env=environment, cwd=tmp_path))
     assert [host.wait(120) for host in hosts] == [0, 0]
-    first, second = (dict(np.load(tmp_path / f"{rank}.npz")) for rank in (0, 1))
-    for name, expected in one().items():
-        np.testing.assert_allclose(first[name], expected, rtol=1e-3, atol=1e-4, err_msg=name)
-        np.testing.assert_array_equal(first[name], second[name])
+    agree_with_one(*found(tmp_path))
 
 
 @pytest.mark.skipif(not checkpoints.COMPLETE, reason="as in test_checkpoints.py")
